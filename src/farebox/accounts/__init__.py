@@ -1,0 +1,1 @@
+"""People, organisations and API keys. Refuses money."""

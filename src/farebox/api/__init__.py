@@ -1,0 +1,1 @@
+"""The management and catalogue JSON API. Refuses SQL."""

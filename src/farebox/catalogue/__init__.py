@@ -1,0 +1,1 @@
+"""Authors, models, providers, endpoints, capabilities, data policies and dated prices. Refuses usage and accounts."""

@@ -1,0 +1,1 @@
+"""The command line. Refuses decisions: it calls the floors below."""

@@ -1,0 +1,1 @@
+"""The data plane: one generation's life from admission to settlement. Refuses vendor and protocol specifics."""

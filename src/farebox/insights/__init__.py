@@ -1,0 +1,1 @@
+"""Generations and what they say together. Refuses the critical path."""

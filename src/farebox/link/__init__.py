@@ -1,0 +1,1 @@
+"""What the planes say to each other, and the two transports. Refuses business rules."""

@@ -1,0 +1,1 @@
+"""Scripted vendors that behave on command: independent witnesses. Imports nothing of the codecs they test."""

@@ -1,0 +1,1 @@
+"""Engines, the single SQLite writer, transactions, migrations. Refuses business rules."""

@@ -1,0 +1,1 @@
+"""Technical descriptions of vendors' APIs as data, named quirks, authentication. Refuses protocol code."""

@@ -1,0 +1,1 @@
+"""The server-rendered site. Refuses SQL."""
