@@ -1,1 +1,1 @@
-"""People, organisations and API keys. Refuses money."""
+"""Organisations and their API keys. Refuses money and inference."""

@@ -1,1 +1,1 @@
-"""Engines, the single SQLite writer, transactions, migrations. Refuses business rules."""
+"""Engines, the single SQLite writer, transactions and migrations. Refuses business rules: it runs what it is handed."""
