@@ -1,1 +1,1 @@
-"""Generations and what they say together. Refuses the critical path."""
+"""Generations and what they say together. Refuses the critical path: nothing waits for it."""

@@ -1,1 +1,1 @@
-"""Logs and metrics. Refuses prompts and secrets."""
+"""Logs and metrics. Refuses secrets, bodies and anything not on the list of allowed fields."""
