@@ -14,7 +14,7 @@ begin=$(date +%s)
 for name in $(env | sed -n 's/^\([A-Z0-9_]*_API_KEY\)=.*/\1/p'); do unset "$name"; done
 HOME=$room/home FAREBOX_HOME=$room/home/farebox ./dev run $mode --port 0 >"$room/log" 2>&1 &
 pid=$!
-answer() { "$room/clone/.venv/bin/python" "$here/tools/first_call.py" "$room/log"; }
+answer() { "$room/clone/.venv/bin/python" "$room/clone/tools/first_call.py" "$room/log"; }
 until [ -x .venv/bin/python ] && answer; do
   kill -0 "$pid" 2>/dev/null || { tail -n 30 "$room/log"; echo "first start: ended before it answered"; exit 1; }
   [ $(($(date +%s) - begin)) -lt $((limit * 2)) ] || { tail -n 30 "$room/log"; echo "first start: no answer"; exit 1; }
