@@ -28,8 +28,9 @@ class Window(Struct, frozen=True, gc=False):
 class PriceSheet(Struct, frozen=True, gc=False, kw_only=True):
     """Prices in pico-USD per unit (`ir.usage.Unit` names). Appended with a start date, never edited.
 
-    A unit that is missing falls back: an input unit to `input_fresh`, an output unit to `output_text`; a sheet without
-    the price of a unit that was used, and without its fallback, makes the endpoint unpriced: refused, never free.
+    A unit that is missing falls back (see `units.FALLBACK`): in the end an input unit to `input_fresh`, an output unit to
+    `output_text`; a sheet without the price of a unit that was used, and without its fallback, makes the endpoint
+    unpriced: refused, never free. Only a missing `request` fee is no fee.
     """
 
     version: str
