@@ -1,1 +1,1 @@
-"""What the planes say to each other, and the two transports. Refuses business rules."""
+"""What the planes say to each other, and two ways to say it. Refuses business rules."""
