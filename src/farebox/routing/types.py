@@ -1,6 +1,6 @@
 """What routing is asked and what it answers. Frozen values."""
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from farebox.catalogue.types import Endpoint
 
@@ -46,7 +46,7 @@ class Wish(Struct, frozen=True, gc=False, kw_only=True):
     """Everything about one request that routing looks at.
 
     `models` are slugs as asked, in order, variants (`:nitro`, `:floor`, `:free`, …) included. `parameters` are the names of
-    the request's optional parameters. `prompt_bound` is an upper estimate of the prompt in tokens. `salt` seeds the draw.
+    the request's optional parameters. `prompt_bound` is an upper estimate of the prompt in tokens.
     """
 
     models: tuple[str, ...]
@@ -62,20 +62,38 @@ class Wish(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Standing(Struct, frozen=True, gc=False):
-    """How an endpoint stands in this worker's eyes: may it be tried, how likely does it succeed, how fast is it."""
+    """How an endpoint stands in this worker's eyes: may it be tried, how likely does it succeed, how fast is it.
+
+    `open`: its breaker is open, or it said that it is overloaded: not tried while another can serve. `cooling`: it set a
+    wait itself, or its credential is quarantined: not tried at all. `trial`: it is half open and one request may prove it.
+    The percentiles are of the last five minutes; `tokens_per_s` percentiles count from the fast side (p90: nine of ten
+    answers were at least so fast).
+    """
 
     open: bool = False
     cooling: bool = False
     success: float = 1.0
     latency_ms: float | None = None
     tokens_per_s: float | None = None
+    trial: bool = False
+    latency_percentiles: Percentiles | None = None
+    throughput_percentiles: Percentiles | None = None
+
+
+HEALTHY = Standing()
 
 
 class Candidate(Struct, frozen=True, gc=False):
-    """An endpoint of the plan and why it stands where it stands."""
+    """An endpoint of the plan and why it stands where it stands.
+
+    `warnings` are (code, path, message) of parameters this endpoint is not known to take. `trial` says that the attempt
+    needs the endpoint's half-open slot first.
+    """
 
     endpoint: Endpoint
     reasons: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str, str], ...] = ()
+    trial: bool = False
 
 
 class Exclusion(Struct, frozen=True, gc=False):
@@ -86,11 +104,13 @@ class Exclusion(Struct, frozen=True, gc=False):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """Endpoints in the order of trying. `warnings` are (code, path, message) of parameters that would be dropped."""
+    """Endpoints in the order of trying. `models` are the slugs that the wish resolved to, `strategy` how they were found:
+    `direct`, `alias`, `latest` or `fallback` (several models).
+    """
 
     candidates: tuple[Candidate, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     models: tuple[str, ...] = ()
     strategy: str = "direct"
     unknown_models: tuple[str, ...] = ()
-    suggestions: tuple[str, ...] = field(default=())
+    suggestions: tuple[str, ...] = ()
