@@ -24,7 +24,8 @@ class Program(Struct, frozen=True, kw_only=True):
     """A child to keep alive.
 
     `rank` orders the stop: higher ranks go first and completely. `ready_s` is the longest start, `stop_s` the longest
-    orderly end. `needed`: the house is not up without it; otherwise its failures are told and it is tried on.
+    orderly end. `needed`: the house is not up without it; otherwise its failures are told and it is tried on. An exit code
+    in `final` would only come again: before the first readiness it ends the trying.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Program(Struct, frozen=True, kw_only=True):
     ready_s: float = 30.0
     stop_s: float = 10.0
     needed: bool = True
+    final: frozenset[int] = frozenset()
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -146,7 +148,8 @@ class Supervisor:
             began = loop.time()
             code = await self._live(child)
             child.deaths = 1 if loop.time() - began >= HEALTHY_S else child.deaths + 1
-            if child.program.needed and not child.ever_ready and child.deaths >= STARTS_MAX:
+            hopeless = code in child.program.final or (child.program.needed and child.deaths >= STARTS_MAX)
+            if hopeless and not child.ever_ready:
                 child.failed = StartFailed(child.program.name, code)
                 self._change.set()
                 return

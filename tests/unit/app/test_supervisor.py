@@ -95,6 +95,16 @@ def test_a_needed_child_that_never_serves_is_given_up() -> None:
     supervised(test)
 
 
+def test_a_final_exit_code_is_not_tried_again() -> None:
+    async def test(supervisor: Supervisor, watcher: Watcher) -> None:
+        supervisor.add(program("bad", "raise SystemExit(3)", final=frozenset({3})))
+        with pytest.raises(StartFailed):
+            await supervisor.ready("bad")
+        assert len(watcher.of("started", "bad")) == 1
+
+    supervised(test)
+
+
 def test_a_program_that_does_not_exist_is_given_up() -> None:
     async def test(supervisor: Supervisor, watcher: Watcher) -> None:
         supervisor.add(Program(name="none", argv=("/nonexistent/program",)))
