@@ -4,7 +4,10 @@ from msgspec import Struct, field
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One try at one endpoint. Times in milliseconds since the generation began; `status` is the vendor's."""
+    """One try at one endpoint. Times in milliseconds since the generation began; `status` is the vendor's.
+
+    `outcome` is `ok`, `cancelled` (the client left), or the code of the error that ended the attempt.
+    """
 
     endpoint: str
     provider: str
