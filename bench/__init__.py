@@ -1,0 +1,1 @@
+"""Owns the benchmark: Farebox beside a plain proxy and another gateway, in one interleaved run; refuses hosts but loopback."""
