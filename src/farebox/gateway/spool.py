@@ -51,6 +51,10 @@ class Disk(Struct, frozen=True, kw_only=True):
     wait: Callable[[float], None] = time.sleep
 
 
+RULES = SpoolRules()
+DISK = Disk()
+
+
 class SpoolBusy(Unavailable):
     """Another living process writes to this spool."""
 
@@ -141,7 +145,7 @@ class _Backlog:
 class Spool:
     """One worker's spool. `append`, `pending` and `ack` belong to one thread; `sync` and `maintain` may run in another."""
 
-    def __init__(self, directory: Path, worker: str, *, rules: SpoolRules = SpoolRules(), disk: Disk = Disk()) -> None:
+    def __init__(self, directory: Path, worker: str, *, rules: SpoolRules = RULES, disk: Disk = DISK) -> None:
         self.strict = rules.strict
         self._write = disk.write
         self._flush = disk.flush

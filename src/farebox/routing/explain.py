@@ -7,7 +7,7 @@ from farebox.money.charges import usd_text
 from farebox.money.sheets import PICO_PER_NANO
 from farebox.routing.order import TYPICAL_OUTPUT_TOKENS, duration_ms
 from farebox.routing.plan import Planner, Standings
-from farebox.routing.prices import current, prices
+from farebox.routing.prices import in_force
 from farebox.routing.types import Candidate, Standing, Wish
 
 
@@ -79,10 +79,7 @@ def _ranked(rank: int, candidate: Candidate, standing: Standing, *, wish: Wish, 
 
 def _cost_nano(candidate: Candidate, wish: Wish, *, at_s: int, output: int) -> int:
     """Rounded up, as a charge would be."""
-    sheet = current(candidate.endpoint.sheets, at_s)
-    if sheet is None:
-        return 0
-    found = prices(sheet, at_s, prompt_tokens=wish.prompt_bound, service_tier=wish.service_tier)
+    found = in_force(candidate.endpoint, at_s, prompt_tokens=wish.prompt_bound, service_tier=wish.service_tier)
     pico = (
         found.get("input_fresh", 0) * wish.prompt_bound + found.get("output_text", 0) * output + found.get("request", 0)
     )

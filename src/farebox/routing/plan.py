@@ -36,8 +36,8 @@ class Planner:
         self._policy = policy
         self._shortlists: dict[object, Shortlist] = {}
         self._shortlists_max = shortlists_max
-        tiered = {slug: prices.thresholds(endpoints) for slug, endpoints in snapshot.endpoints.items()}
-        self._thresholds = tuple(sorted({limit for limits in tiered.values() for limit in limits}))
+        limits = {limit for endpoints in snapshot.endpoints.values() for limit in prices.thresholds(endpoints)}
+        self._thresholds = tuple(sorted(limits))
 
     def plan(self, wish: Wish, standings: Standings, *, at_s: int, seed: int) -> Plan:
         """The plan of one request. `at_s` is epoch seconds; the same arguments give the same plan."""

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from farebox.catalogue.types import Endpoint, Provider
 from farebox.money.sheets import Prices
-from farebox.routing.prices import current, prices
+from farebox.routing.prices import in_force
 from farebox.routing.types import Wish
 
 
@@ -35,7 +35,4 @@ def matches_any(tokens: tuple[str, ...], endpoint: Endpoint) -> bool:
 
 def prices_now(endpoint: Endpoint, ask: Ask) -> Prices:
     """The prices that would hold for this wish; empty if no sheet has begun."""
-    sheet = current(endpoint.sheets, ask.at_s)
-    if sheet is None:
-        return {}
-    return prices(sheet, ask.at_s, prompt_tokens=ask.prompt_tokens, service_tier=ask.tier)
+    return in_force(endpoint, ask.at_s, prompt_tokens=ask.prompt_tokens, service_tier=ask.tier)
