@@ -3,6 +3,18 @@
 from msgspec import Struct
 
 from farebox.money.sheets import PriceSheet
+from farebox.vendors.types import Server
+
+__all__ = [
+    "DataPolicy",
+    "Endpoint",
+    "Model",
+    "Provider",
+    "ReasoningFacts",
+    "Server",
+    "ServerModel",
+    "Snapshot",
+]
 
 
 class DataPolicy(Struct, frozen=True, gc=False, kw_only=True):
@@ -103,8 +115,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 class Snapshot(Struct, frozen=True, kw_only=True):
     """Everything a gateway needs to know of the catalogue, whole and immutable.
 
-    `aliases` maps every other name (dated versions, vendor ids, `~author/family-latest`) to a slug. `live_vendors` are
-    those whose credential is present or that need none. `version` changes whenever anything in it does.
+    `aliases` maps every other name (dated versions, vendor ids, `~author/family-latest`) to a slug. `version` changes
+    whenever anything in it does.
     """
 
     version: str
@@ -112,4 +124,25 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     endpoints: dict[str, tuple[Endpoint, ...]]
     providers: dict[str, Provider]
     aliases: dict[str, str]
+    servers: dict[str, Server] = {}
     toll_bps: int = 500
+
+
+class ServerModel(Struct, frozen=True, kw_only=True):
+    """A model that a `Server` offers. `id` is what the server calls it; the slug is `<server>/<id>` unless said otherwise.
+
+    `prices` are pico-USD per unit, empty for free: whoever runs the server decides what it costs.
+    """
+
+    id: str
+    name: str = ""
+    slug: str = ""
+    kind: str = "chat"
+    context_length: int | None = None
+    max_output_tokens: int | None = None
+    input_modalities: tuple[str, ...] = ("text",)
+    parameters: frozenset[str] | None = None
+    features: frozenset[str] = frozenset()
+    licence: str | None = None
+    hf_id: str | None = None
+    prices: dict[str, int] = {}
