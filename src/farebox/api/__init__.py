@@ -1,1 +1,1 @@
-"""The management and catalogue JSON API. Refuses SQL."""
+"""Control and its JSON API. Refuses SQL of its own: it uses the domains' queries and commands."""
