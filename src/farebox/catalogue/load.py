@@ -43,13 +43,13 @@ def key_of(placed: Placed) -> tuple[str, str]:
 
 def overlay(below: list[Placed], above: list[Placed]) -> list[Placed]:
     """Records of `above` replace those of the same name in `below`."""
-    _no_duplicates(below)
+    refuse_duplicates(below)
     return list(({key_of(each): each for each in below} | {key_of(each): each for each in above}).values())
 
 
 def build(records: list[Placed], *, toll_bps: int = 500) -> Snapshot:
     """A snapshot of records that fit together. Raises `BadCatalogue` with the place of the first that does not."""
-    _no_duplicates(records)
+    refuse_duplicates(records)
     providers: dict[str, Provider] = {}
     models: dict[str, Model] = {}
     places: dict[str, Placed] = {}
@@ -70,7 +70,8 @@ def build(records: list[Placed], *, toll_bps: int = 500) -> Snapshot:
     return sealed(models=models, endpoints=endpoints, providers=providers, aliases=aliases, toll_bps=toll_bps)
 
 
-def _no_duplicates(records: Iterable[Placed]) -> None:
+def refuse_duplicates(records: Iterable[Placed]) -> None:
+    """Raises `BadCatalogue` at the second record about the same thing."""
     seen: dict[tuple[str, str], Placed] = {}
     for each in records:
         first = seen.setdefault(key_of(each), each)

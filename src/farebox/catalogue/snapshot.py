@@ -17,7 +17,7 @@ FORMAT = 1
 FIELDS = Endpoint.__struct_fields__
 # Parameters that every OpenAI-compatible server takes; what a server lacks, it says itself.
 COMMON_PARAMETERS = frozenset(
-    [
+    (
         "max_tokens",
         "max_completion_tokens",
         "temperature",
@@ -39,7 +39,7 @@ COMMON_PARAMETERS = frozenset(
         "structured_outputs",
         "reasoning",
         "include_reasoning",
-    ]
+    )
 )
 
 

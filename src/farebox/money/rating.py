@@ -152,7 +152,7 @@ def quote(
     prompt_pico = prompt_bound * max(_dearest(prices, INPUT) for prices in variants) if prompt_bound else 0
     answer = max_tokens * choices
     completion_pico = answer * max(_dearest(prices, OUTPUT) for prices in variants) if answer else 0
-    other_pico = max(price_of(prices, "request") for prices in variants) * BOUND["request"]
+    other_pico = choices * max(price_of(prices, "request") for prices in variants)
     for unit, count in (extras or {}).items():
         if not 0 <= count <= BOUND.get(unit, -1):
             raise Implausible(unit, f"can't be {count}")
