@@ -25,6 +25,7 @@ class Opened(Struct, kw_only=True):
     `parameters` are the names of the optional parameters present (in OpenAI chat's spelling, whatever the dialect).
     `modalities` are input modalities other than text found in the messages (image, audio, video, file).
     `origins` are the origins of sealed parts in the history (format words such as `anthropic-claude-v1`).
+    `marks` are words for what stands in the messages and may need rewriting for a vendor (each dialect documents its own).
     `relayable` is false when the request holds something that only the codec path can carry to a vendor of this dialect.
     """
 
@@ -38,6 +39,7 @@ class Opened(Struct, kw_only=True):
     parameters: frozenset[str] = frozenset()
     modalities: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
     service_tier: str = ""
     session: str = ""
     user: str = ""
@@ -68,7 +70,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class Envelope(Struct, kw_only=True):
-    """What we put around an answer: our id and names instead of the vendor's."""
+    """What we put around an answer: our id and names instead of the vendor's. `choices` is how many were asked for."""
 
     id: str
     model: str
@@ -77,6 +79,7 @@ class Envelope(Struct, kw_only=True):
     byok: bool = False
     include_reasoning: bool = True
     service_tier: str = ""
+    choices: int = 1
 
 
 class Outcome(Struct, kw_only=True):
@@ -130,8 +133,8 @@ class RelayStream(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Client bytes for these vendor bytes; usage and end mark are held back. Check `outcome.error` afterwards."""
 
-    def close(self) -> None:
-        """The vendor's body ended: sets `outcome.ended`, and `outcome.error` to `Cut` if it was not complete."""
+    def close(self) -> bytes:
+        """The vendor's body ended: sets `outcome.ended`, and `outcome.error` to `Cut` if it was not complete. Last bytes."""
 
     def finish(self, charge: Charge) -> bytes: ...
 
