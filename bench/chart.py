@@ -29,7 +29,7 @@ def svg(title: str, note: str, groups: dict[str, dict[str, float]]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 10}" width="{WIDTH}" height="{y + 10}" role="img" '
         f'aria-label="{escape(title)}" font-family="system-ui, sans-serif" font-size="13" fill="#1f2933">'
     )
-    head += f'<rect width="100%" height="100%" fill="#fff"/>'
+    head += '<rect width="100%" height="100%" fill="#fff"/>'
     head += f'<text x="12" y="24" font-size="17" font-weight="700">{escape(title)}</text>'
     head += f'<text x="12" y="44" fill="#52606d">{escape(note)}</text>'
     return head + "".join(body) + "</svg>\n"
