@@ -6,14 +6,14 @@ Success is a Beta posterior: outcomes with a half-life of 30 s, over a prior wit
 that an endpoint with one request a minute is judged as well as one with a thousand a second.
 """
 
-from array import array
 from collections.abc import Callable, Iterable
 from math import exp2
 
 from msgspec import Struct
 
+from farebox.gateway.figures import Figures
 from farebox.ir.errors import AttemptError, EmptyAnswer, Health, TlsFailed
-from farebox.routing.types import HEALTHY, Percentiles, Standing
+from farebox.routing.types import HEALTHY, Standing
 
 HALF_LIFE_S = 30.0
 PRIOR_HALF_LIFE_S = 600.0
@@ -36,11 +36,8 @@ WAIT_MIN_S, WAIT_MAX_S = 0.5, 60.0
 RATE_FIRST_S, RATE_MAX_S = 1.0, 30.0
 OVERLOAD_MIN_S, OVERLOAD_MAX_S = 5.0, 30.0
 QUARANTINE_FIRST_S, QUARANTINE_MAX_S = 60.0, 600.0
-SAMPLES = 64
-SAMPLE_AGE_S = 300.0
 STANDING_FRESH_S = 0.25
 STATISTICS_FRESH_S = 5.0
-EWMA_PART = 0.1
 UNITS_MAX = 16_384
 
 
@@ -63,9 +60,8 @@ class _Unit:
 
     __slots__ = (
         "bad", "breaks", "closed_at", "cool_level", "cool_until", "credential", "decayed_at", "ease_until", "failed",
-        "good", "latencies", "latency", "level", "local_streak", "open_until", "prior_bad", "prior_good", "proven",
-        "rate_limited", "speed", "speeds", "standing", "standing_until", "statistics_until", "streak", "succeeded",
-        "taken_at", "times",
+        "figures", "good", "level", "local_streak", "open_until", "prior_bad", "prior_good", "proven", "rate_limited",
+        "standing", "standing_until", "statistics_until", "streak", "succeeded", "taken_at",
     )  # fmt: skip
 
     def __init__(self, credential: str, now: float) -> None:
@@ -81,11 +77,7 @@ class _Unit:
         self.proven = 0
         self.cool_until = self.ease_until = 0.0
         self.cool_level = 0
-        self.latency: float | None = None
-        self.speed: float | None = None
-        self.latencies = array("d")
-        self.speeds = array("d")
-        self.times = array("d")
+        self.figures = Figures()
         self.succeeded = self.failed = self.rate_limited = 0
         self.standing = HEALTHY
         self.standing_until = 0.0
@@ -166,7 +158,7 @@ class HealthBook:
         if unit.breaks:
             unit.breaks = unit.breaks << 1 & (1 << BREAKS_OF) - 1
         if latency_ms is not None:
-            _sample(unit, now, latency_ms, tokens_per_s)
+            unit.figures.add(now, latency_ms, tokens_per_s)
         if unit.open_until or unit.cool_level or (self._quarantines and unit.credential in self._quarantines):
             self._recover(unit, now)
 
@@ -230,19 +222,23 @@ class HealthBook:
         latencies, speeds = unit.standing.latency_percentiles, unit.standing.throughput_percentiles
         if now >= unit.statistics_until:
             unit.statistics_until = now + STATISTICS_FRESH_S
-            latencies = _percentiles(unit.times, unit.latencies, now)
-            speeds = _percentiles(unit.times, unit.speeds, now, fast_side=True)
+            latencies, speeds = unit.figures.latencies(now), unit.figures.speeds(now)
         unit.standing = Standing(
             open=shut or now < unit.ease_until or (half and not slot),
             cooling=now < unit.cool_until or (quarantine is not None and now < quarantine.until),
             success=unit.posterior(),
-            latency_ms=unit.latency,
-            tokens_per_s=unit.speed,
+            latency_ms=unit.figures.latency_ms,
+            tokens_per_s=unit.figures.tokens_per_s,
             trial=half and slot,
             latency_percentiles=latencies,
             throughput_percentiles=speeds,
         )
         unit.standing_until = now + STANDING_FRESH_S
+        if shut or half or unit.cool_until > now or unit.ease_until > now or quarantine is not None:
+            # What ends by itself ends on time.
+            held = quarantine.until if quarantine is not None else 0.0
+            ends = (unit.open_until, unit.ease_until, unit.cool_until, held, unit.taken_at + TRIAL_MAX_S)
+            unit.standing_until = min([unit.standing_until, *[end for end in ends if end > now]])
         return unit.standing
 
     def _fault(self, unit: _Unit, now: float, kind: Health, error: AttemptError) -> None:
@@ -331,8 +327,8 @@ class HealthBook:
             state=state,
             success=standing.success,
             samples=unit.good + unit.bad,
-            latency_ms=unit.latency,
-            tokens_per_s=unit.speed,
+            latency_ms=unit.figures.latency_ms,
+            tokens_per_s=unit.figures.tokens_per_s,
             succeeded=unit.succeeded,
             failed=unit.failed,
             rate_limited=unit.rate_limited,
@@ -363,38 +359,3 @@ def _decay(unit: _Unit, now: float) -> None:
         unit.prior_bad *= PRIOR_WEIGHT_MAX / weight
     unit.good *= kept
     unit.bad *= kept
-
-
-def _sample(unit: _Unit, now: float, latency_ms: float, tokens_per_s: float | None) -> None:
-    old = unit.latency
-    unit.latency = latency_ms if old is None else old + EWMA_PART * (latency_ms - old)
-    if tokens_per_s is not None:
-        old = unit.speed
-        unit.speed = tokens_per_s if old is None else old + EWMA_PART * (tokens_per_s - old)
-    speed = -1.0 if tokens_per_s is None else tokens_per_s
-    at = unit.succeeded % SAMPLES
-    if at < len(unit.times):
-        unit.times[at], unit.latencies[at], unit.speeds[at] = now, latency_ms, speed
-    else:
-        unit.times.append(now)
-        unit.latencies.append(latency_ms)
-        unit.speeds.append(speed)
-
-
-def _percentiles(
-    times: "array[float]", values: "array[float]", now: float, *, fast_side: bool = False
-) -> Percentiles | None:
-    """Of the last five minutes' samples; speeds count from the fast side."""
-    recent = sorted(
-        (value for at, value in zip(times, values, strict=True) if value >= 0.0 and now - at <= SAMPLE_AGE_S),
-        reverse=fast_side,
-    )
-    if not recent:
-        return None
-    last = len(recent) - 1
-    return Percentiles(
-        p50=recent[last // 2],
-        p75=recent[last * 3 // 4],
-        p90=recent[last * 9 // 10],
-        p99=recent[last * 99 // 100],
-    )
