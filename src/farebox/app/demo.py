@@ -6,7 +6,9 @@ import os
 import sys
 
 from farebox.app.child import Leash, on_stop
-from farebox.sims.server import serve
+from farebox.sims.demo import SCENARIO, scopes
+from farebox.sims.scenario import from_document
+from farebox.sims.server import Setting, Sims
 
 
 async def run(port: int) -> None:
@@ -16,13 +18,11 @@ async def run(port: int) -> None:
     stopping = asyncio.Event()
     on_stop(loop, stopping.set)
     leash.watch(loop, stopping.set)
-    serving = asyncio.create_task(serve("127.0.0.1", port))
-    leash.ready(port=port)
-    stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (serving, stopped):
-        task.cancel()
-    await asyncio.gather(serving, stopped, return_exceptions=True)
+    sims = Sims(Setting(scenario=from_document(SCENARIO), offer=scopes(), faulty_listeners=False))
+    await sims.start("127.0.0.1", port)
+    leash.ready(url=sims.base_url)
+    await stopping.wait()
+    await sims.stop()
 
 
 def main(arguments: list[str] | None = None) -> int:

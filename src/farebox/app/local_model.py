@@ -16,6 +16,7 @@ from farebox.app.child import Leash
 
 SLUG = "huggingfacetb/smollm2-135m-instruct"
 NAME = "SmolLM2 135M Instruct"
+HF_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 LICENCE = "Apache-2.0"
 PROVIDER = "local"
 PROVIDER_NAME = "Local (llama.cpp)"

@@ -97,6 +97,10 @@ class Supervisor:
             if child.process is not None and child.process.returncode is None
         }
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def add(self, program: Program) -> None:
         """Start a program and keep it alive from now on."""
         child = self._children[program.name] = _Child(program)

@@ -34,6 +34,10 @@ class ServerSettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=T
         tuple[str, ...],
         Meta(description="Accepted Host headers without port; empty accepts every one."),
     ] = ()
+    keep_owner_key: Annotated[
+        bool,
+        Meta(description="Keep the first key readable in `owner.key` (mode 0600), for the commands of this machine."),
+    ] = True
 
 
 class GatewaySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,6 +106,7 @@ class ServedModel(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     id: Annotated[str, Meta(min_length=1, description="The server's name of the model.")]
     slug: Annotated[str | None, Meta(description="Name at this house; default: `<server>/<id>`.")] = None
     name: Annotated[str | None, Meta(description="Name for people.")] = None
+    kind: Annotated[Literal["chat", "embedding"], Meta(description="What it does.")] = "chat"
     context_length: Annotated[Positive | None, Meta(description="Tokens of prompt and answer together.")] = None
     input_usd: Annotated[Decimal, Meta(description="USD per million prompt tokens.")] = Decimal(0)
     output_usd: Annotated[Decimal, Meta(description="USD per million answer tokens.")] = Decimal(0)
