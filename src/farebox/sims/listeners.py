@@ -9,6 +9,7 @@ import ssl
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from farebox.sims import tls
 from farebox.sims.wire import Connection
@@ -23,8 +24,7 @@ class _Mute(asyncio.Protocol):
         self._first, self._close = first, close
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if self._first:

@@ -1,4 +1,4 @@
-"""For tests, yours too: a scripted upstream on a free port, in a thread, with a control client. Refuses dependencies."""
+"""For tests, yours too: a scripted upstream on a free port, in a thread, with a control client. Refuses test frameworks."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+
+import uvloop
 
 from farebox.sims.http1 import Json
 from farebox.sims.scenario import from_document
@@ -85,7 +87,7 @@ def running(
     ready = setting or Setting(time_scale=time_scale, key=key)
     if scenario is not None:
         ready = replace(ready, scenario=from_document(scenario))
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     sims = Sims(ready)
     thread = threading.Thread(target=loop.run_forever, name="farebox-sims", daemon=True)
     thread.start()

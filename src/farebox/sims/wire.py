@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from farebox.sims.http1 import BODY_BYTES_MAX, HEAD_BYTES_MAX, BadRequest, Head, Request, head, parse_head
 from farebox.sims.journal import Line
@@ -40,10 +41,10 @@ class Connection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not checked with isinstance: uvloop's transports are no asyncio.Transport by inheritance.
+        self._transport = cast("asyncio.Transport", transport)
         # A write is finished when the kernel has all of it: byte counts and cuts are then exact.
-        transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(high=0)
         self._task = asyncio.ensure_future(self._run())
 
     def data_received(self, data: bytes) -> None:
