@@ -7,7 +7,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from farebox.catalogue.types import Endpoint, Snapshot
-from farebox.money.rating import Unpriced, current_sheet, quote
+from farebox.money.rating import Bound, Unpriced, current_sheet, quote
 
 
 class Finding(Struct, frozen=True, gc=False):
@@ -41,7 +41,7 @@ def _endpoint(offer: Endpoint, vendors: Collection[str], at_s: int) -> list[Find
         return [*found, Finding("error", offer.id, "no price is in force")]
     if offer.kind == "chat":
         try:
-            quote(sheet, prompt_bound=1, max_tokens=1, at_s=at_s)
+            quote(sheet, Bound(prompt_tokens=1, answer_tokens=1), at_s=at_s)
         except Unpriced as problem:
             found.append(Finding("error", offer.id, str(problem)))
     read, fresh = sheet.prices.get("input_cache_read"), sheet.prices.get("input_fresh")

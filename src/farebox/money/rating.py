@@ -11,17 +11,15 @@ moves the base price (rounded up), because vendors state a service tier as a fac
 from collections.abc import Mapping
 from typing import Protocol
 
+from msgspec import Struct
+
 from farebox.money.charges import Charge
 from farebox.money.sheets import PICO_PER_NANO, Prices, PriceSheet, Window
 from farebox.money.units import BOUND, FALLBACK, INPUT, OPTIONAL, OUTPUT, TOKENS_MAX
 
 BPS = 10_000
 DAY_S = 86_400
-DAY_MINUTES = 1440
 THURSDAY = 3  # 1970-01-01 was one
-
-# Names of one service tier at different vendors, and those that mean the base price.
-STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 
 
 class Unpriced(Exception):
@@ -41,6 +39,14 @@ class Measured(Protocol):
 
     @property
     def leaves(self) -> Mapping[str, int]: ...
+
+
+class Bound(Struct, frozen=True, gc=False, kw_only=True):
+    """The most that a request can use: tokens in, tokens out (over all its choices), and other units by name."""
+
+    prompt_tokens: int
+    answer_tokens: int
+    others: Mapping[str, int] = {}
 
 
 def current_sheet(sheets: tuple[PriceSheet, ...], at_s: int) -> PriceSheet | None:
@@ -130,30 +136,21 @@ def rate(sheet: PriceSheet, usage: Measured, *, at_s: int, service_tier: str = "
     return _charge(sheet.version, vendor_pico, prompt_pico, completion_pico, toll_bps)
 
 
-def quote(
-    sheet: PriceSheet,
-    *,
-    prompt_bound: int,
-    max_tokens: int,
-    at_s: int,
-    service_tier: str = "",
-    toll_bps: int = 0,
-    choices: int = 1,
-    extras: Mapping[str, int] | None = None,
-) -> Charge:
-    """The most that a request can cost: at most `prompt_bound` tokens in, `max_tokens` out per choice, and `extras`.
+def quote(sheet: PriceSheet, bound: Bound, *, at_s: int, service_tier: str = "", toll_bps: int = 0) -> Charge:
+    """The most that a request within the bound can cost. Raises `Unpriced`.
 
     Every token counts as the dearest of its side that the sheet could apply: any cache or media class, any prompt tier that
     the bound may reach, the asked service tier as well as the standard one (a vendor may serve the other).
     """
-    if not 0 <= prompt_bound <= TOKENS_MAX or not 0 <= max_tokens * choices <= TOKENS_MAX:
+    if not 0 <= bound.prompt_tokens <= TOKENS_MAX or not 0 <= bound.answer_tokens <= TOKENS_MAX:
         raise Implausible("prompt or answer", "is larger than any request")
-    variants = _reachable(sheet, at_s, prompt_bound, service_tier)
-    prompt_pico = prompt_bound * max(_dearest(prices, INPUT) for prices in variants) if prompt_bound else 0
-    answer = max_tokens * choices
-    completion_pico = answer * max(_dearest(prices, OUTPUT) for prices in variants) if answer else 0
-    other_pico = choices * max(price_of(prices, "request") for prices in variants)
-    for unit, count in (extras or {}).items():
+    variants = _reachable(sheet, at_s, bound.prompt_tokens, service_tier)
+    prompt_pico = completion_pico = other_pico = 0
+    if bound.prompt_tokens:
+        prompt_pico = bound.prompt_tokens * max(_dearest(prices, INPUT) for prices in variants)
+    if bound.answer_tokens:
+        completion_pico = bound.answer_tokens * max(_dearest(prices, OUTPUT) for prices in variants)
+    for unit, count in {"request": 1, **bound.others}.items():
         if not 0 <= count <= BOUND.get(unit, -1):
             raise Implausible(unit, f"can't be {count}")
         other_pico += count * max(price_of(prices, unit) for prices in variants) if count else 0

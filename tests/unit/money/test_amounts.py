@@ -1,3 +1,5 @@
+"""Owns the proof that amounts survive as text."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
