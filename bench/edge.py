@@ -149,8 +149,9 @@ def main() -> None:
             after, rss = usage()
             figures.append((after - before) / (requests // share) * 1e6)
         figures.sort()
+        rate = requests // share / took
         print(
-            f"{name:14} {figures[2]:6.1f} us CPU/request (best {figures[0]:.1f}), {requests // share / took:8.0f}/s, rss {rss / 1024:.0f} MiB"
+            f"{name:14} {figures[2]:6.1f} us CPU/request (best {figures[0]:.1f}), {rate:8.0f}/s, rss {rss / 1024:.0f} MiB"
         )
     ask.put(False)
 

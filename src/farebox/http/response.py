@@ -56,7 +56,7 @@ class Response:
         self._resume()
         while not self.done:
             if self.size > limit:
-                self._give_up(AnswerTooLarge())
+                self.give_up(AnswerTooLarge())
             if self.error is not None:
                 raise self.error
             await self._wait()
@@ -126,7 +126,7 @@ class Response:
         try:
             return self.inflater.feed(data)
         except AttemptError as error:
-            self._give_up(error)
+            self.give_up(error)
             raise
 
     def _resume(self) -> None:
@@ -134,7 +134,8 @@ class Response:
         if line is not None and line.paused and self.size <= self.high:
             line.resume()
 
-    def _give_up(self, error: AttemptError) -> None:
+    def give_up(self, error: AttemptError) -> None:
+        """Drop the exchange at once; whoever reads it hears this error."""
         self.error = error
         line = self.line
         if line is not None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from farebox.http.limits import Limits
 from farebox.http.messages import Request
+from farebox.http.parsing import Board, Describe, Handler
 from farebox.http.reply import Reply
-from farebox.http.serving import Board, ClientConnection, Describe, Handler
+from farebox.http.serving import ClientConnection
 
 __all__ = ["Describe", "Handler", "Reply", "Request", "Server"]
 
