@@ -44,11 +44,12 @@ class Planner:
         shortlist = self._shortlist(wish, at_s)
         exclusions = shortlist.exclusions
         legs = shortlist.legs
-        prompt = wish.prompt_bound
         output = wish.max_tokens or 0
+        # Several texts to embed are each a prompt of their own: their sum says nothing about a limit.
+        prompt = wish.prompt_bound if wish.kind == "chat" else 0
         if prompt + output > shortlist.context_min or prompt > shortlist.prompt_min or output > shortlist.output_min:
             legs, exclusions = _fitting(legs, exclusions, prompt, output)
-        lots = self._lots(legs, standings, prompt, output)
+        lots = self._lots(legs, standings, wish.prompt_bound, output)
         ready, last, cooling = _parted(lots)
         if cooling:
             exclusions += tuple(Exclusion(lot.row.endpoint_id, "cooling_down") for lot in cooling)

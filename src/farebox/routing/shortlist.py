@@ -8,12 +8,11 @@ from hashlib import blake2b
 
 from msgspec import Struct
 
+from farebox.catalogue.lookup import Resolved, resolve
+from farebox.catalogue.lookup import suggestions as near_names
 from farebox.catalogue.types import Endpoint, Snapshot
 from farebox.ir.usage import Unit
 from farebox.routing import prices
-from farebox.routing.names import Named
-from farebox.routing.names import resolve as resolve_name
-from farebox.routing.names import suggestions as near_names
 from farebox.routing.order import Row, premium
 from farebox.routing.rules import abilities, cause, tiers
 from farebox.routing.rules.ask import Ask, matches, prices_now
@@ -72,12 +71,12 @@ def build(snapshot: Snapshot, reach: Reach, wish: Wish, *, at_s: int, prompt_tok
     strategy = ""
     until_s = at_s - at_s % 60 + 60
     for name in dict.fromkeys(wish.models):
-        named = resolve_name(snapshot, name)
+        named = resolve(snapshot, name)
         if named is None:
             unknown.append(name)
             near += near_names(snapshot, name)
             continue
-        strategy = strategy or named.strategy
+        strategy = strategy or _strategy(named, name)
         if any(leg.slug == named.slug for leg in legs):
             continue
         leg, change_s = _leg(
@@ -102,17 +101,22 @@ def build(snapshot: Snapshot, reach: Reach, wish: Wish, *, at_s: int, prompt_tok
     )
 
 
+def _strategy(named: Resolved, name: str) -> str:
+    if not named.alias:
+        return "direct"
+    return "latest" if name.startswith("~") else "alias"
+
+
 def _leg(
     snapshot: Snapshot,
     reach: Reach,
     *,
     wish: Wish,
-    named: Named,
+    named: Resolved,
     moment: tuple[int, int, int],
     exclusions: list[Exclusion],
 ) -> tuple[Leg, int]:
     at_s, prompt_tokens, index = moment
-    endpoints = snapshot.endpoints.get(named.slug, ())
     ask = Ask(
         wish=wish,
         live=reach.live,
@@ -121,12 +125,12 @@ def _leg(
         at_s=at_s,
         prompt_tokens=prompt_tokens,
         tier=wish.service_tier,
-        admits=named.tier,
+        admits=named.admits,
     )
     barred = bool(wish.allowed_models) and not _allowed(named.slug, wish.allowed_models)
     eligible: list[Endpoint] = []
     change_s = UNLIMITED
-    for endpoint in endpoints:
+    for endpoint in named.endpoints:
         found = "key_models" if barred else cause(endpoint, ask)
         if found:
             exclusions.append(Exclusion(endpoint.id, found))

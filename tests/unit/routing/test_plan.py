@@ -312,3 +312,8 @@ def test_the_shortlist_cache_is_bounded_and_changes_nothing() -> None:
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(ValueError, match="inverse_square"):
         planner(PLAIN, policy="dearest")
+
+
+def test_many_texts_to_embed_are_not_one_long_prompt() -> None:
+    made = planner(endpoint("x", kind="embedding", context_length=512, sheets=(sheet(prices={"input_fresh": 5}),)))
+    assert tags(plan(made, Wish(models=("a/m",), kind="embedding", prompt_bound=9_000))) == ["x"]

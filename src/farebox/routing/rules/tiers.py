@@ -4,7 +4,7 @@ A version is asked for by its own tag in `order` or `only`, by the service tier,
 """
 
 from farebox.catalogue.types import Endpoint
-from farebox.money.rating import STANDARD_TIERS, current_sheet
+from farebox.money.rating import current_sheet
 from farebox.routing.rules.ask import Ask, matches
 
 # Versions that are not for everyone, and the tier that admits them; "" is admitted by name only.
@@ -21,13 +21,15 @@ OPT_IN = {
     "ultraspeed": "ultrafast",
     "contributor": "",
 }
+# Words of several protocols for "no special tier".
+STANDARD = frozenset(("", "auto", "default", "standard", "standard_only", "on_demand"))
 # Where a dear tier is asked for, the next lower one may serve; a cheap tier never becomes the standard one.
 ADMITTED = {"ultrafast": ("ultrafast", "priority"), "fast": ("priority",), "scale": ("priority",)}
 STRICT = frozenset(("flex", "batch"))
 
 
 def admitted(tier: str) -> tuple[str, ...]:
-    return () if tier in STANDARD_TIERS else ADMITTED.get(tier, (tier,))
+    return () if tier in STANDARD else ADMITTED.get(tier, (tier,))
 
 
 def opt_in(endpoint: Endpoint, ask: Ask) -> str:
