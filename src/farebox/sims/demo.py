@@ -76,7 +76,7 @@ PROVIDERS: tuple[Json, ...] = (
 )
 
 
-def _price(fresh: str, cached: str, output: str) -> Json:
+def _price(fresh: str, cached: str, *, output: str) -> Json:
     return {"input": fresh, "cache_read": cached, "output": output}
 
 
@@ -85,67 +85,67 @@ ENDPOINTS: tuple[Json, ...] = (
         "model": "simulated/parrot",
         "provider": "sim-alpha",
         "vendor_model": "parrot",
-        "usd_per_mtok": _price("0.40", "0.10", "1.20"),
+        "usd_per_mtok": _price("0.40", "0.10", output="1.20"),
     },
     {
         "model": "simulated/parrot",
         "provider": "sim-beta",
         "vendor_model": "parrot",
-        "usd_per_mtok": _price("0.20", "0.05", "0.60"),
+        "usd_per_mtok": _price("0.20", "0.05", output="0.60"),
     },
     {
         "model": "simulated/parrot",
         "provider": "sim-gamma",
         "vendor_model": "parrot",
-        "usd_per_mtok": _price("0.10", "0.10", "0.30"),
+        "usd_per_mtok": _price("0.10", "0.10", output="0.30"),
     },
     {
         "model": "simulated/ponder",
         "provider": "sim-alpha",
         "vendor_model": "ponder",
-        "usd_per_mtok": _price("1.10", "0.55", "4.40"),
+        "usd_per_mtok": _price("1.10", "0.55", output="4.40"),
     },
     {
         "model": "simulated/ponder",
         "provider": "sim-delta",
         "vendor_model": "ponder",
-        "usd_per_mtok": _price("0.55", "0.14", "2.20"),
+        "usd_per_mtok": _price("0.55", "0.14", output="2.20"),
     },
     {
         "model": "simulated/handy",
         "provider": "sim-alpha",
         "vendor_model": "handy",
-        "usd_per_mtok": _price("0.50", "0.25", "1.50"),
+        "usd_per_mtok": _price("0.50", "0.25", output="1.50"),
     },
     {
         "model": "simulated/handy",
         "provider": "sim-beta",
         "vendor_model": "handy",
-        "usd_per_mtok": _price("0.30", "0.15", "0.90"),
+        "usd_per_mtok": _price("0.30", "0.15", output="0.90"),
     },
     {
         "model": "simulated/moody",
         "provider": "sim-gamma",
         "vendor_model": "moody",
-        "usd_per_mtok": _price("0.05", "0.05", "0.10"),
+        "usd_per_mtok": _price("0.05", "0.05", output="0.10"),
     },
     {
         "model": "simulated/moody",
         "provider": "sim-beta",
         "vendor_model": "moody",
-        "usd_per_mtok": _price("0.25", "0.12", "0.75"),
+        "usd_per_mtok": _price("0.25", "0.12", output="0.75"),
     },
     {
         "model": "simulated/sprint",
         "provider": "sim-alpha",
         "vendor_model": "sprint",
-        "usd_per_mtok": _price("0", "0", "0"),
+        "usd_per_mtok": _price("0", "0", output="0"),
     },
     {
         "model": "simulated/compass",
         "provider": "sim-delta",
         "vendor_model": "compass",
-        "usd_per_mtok": _price("0.02", "0.02", "0"),
+        "usd_per_mtok": _price("0.02", "0.02", output="0"),
     },
 )
 

@@ -49,25 +49,25 @@ class Listeners:
         self.addresses["f1-nxdomain"] = "http://nowhere.invalid/v1"
         self._refused(host)
         self._blackhole(host)
-        await self._plain("f3-mute", host, b"", scheme="http")
+        await self._plain("f3-mute", host, first=b"", scheme="http")
         trusted, stranger = tls.authority("farebox sims"), tls.authority("a stranger")
         ca_file = self._folder / "ca.pem"
         ca_file.write_bytes(trusted.pem)
         self.addresses["ca_file"] = str(ca_file)
         contexts = {
-            "f4-good": tls.context(self._folder, host, trusted),
-            "f4-expired": tls.context(self._folder, host, trusted, age_days=730),
-            "f4-wrong-name": tls.context(self._folder, "elsewhere.example", trusted),
-            "f4-unknown-ca": tls.context(self._folder, host, stranger),
-            "f4-self-signed": tls.context(self._folder, host, None),
+            "f4-good": tls.context(self._folder, host, signer=trusted),
+            "f4-expired": tls.context(self._folder, host, signer=trusted, age_days=730),
+            "f4-wrong-name": tls.context(self._folder, "elsewhere.example", signer=trusted),
+            "f4-unknown-ca": tls.context(self._folder, host, signer=stranger),
+            "f4-self-signed": tls.context(self._folder, host, signer=None),
         }
         for name, context in contexts.items():
-            await self._secure(name, host, context)
-        await self._plain("f4-alert", host, tls.ALERT, close=True)
-        await self._plain("f4-old-protocol", host, tls.OLD_HELLO)
-        await self._plain("f4-plain", host, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", close=True)
-        await self._plain("f4-cut", host, b"\x16\x03\x03\x00\x7a\x02\x00\x00", close=True)
-        await self._plain("f4-mute", host, b"")
+            await self._secure(name, host, context=context)
+        await self._plain("f4-alert", host, first=tls.ALERT, close=True)
+        await self._plain("f4-old-protocol", host, first=tls.OLD_HELLO)
+        await self._plain("f4-plain", host, first=b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", close=True)
+        await self._plain("f4-cut", host, first=b"\x16\x03\x03\x00\x7a\x02\x00\x00", close=True)
+        await self._plain("f4-mute", host, first=b"")
 
     async def stop(self) -> None:
         for server in self._servers:
@@ -103,14 +103,14 @@ class Listeners:
         self._sockets.append(sock)
         return sock
 
-    async def _plain(self, name: str, host: str, first: bytes, *, close: bool = False, scheme: str = "https") -> None:
+    async def _plain(self, name: str, host: str, *, first: bytes, close: bool = False, scheme: str = "https") -> None:
         server = await asyncio.get_running_loop().create_server(lambda: _Mute(first, close=close), host, 0)
-        self._open(name, scheme, host, server)
+        self._open(name, server, scheme=scheme, host=host)
 
-    async def _secure(self, name: str, host: str, context: ssl.SSLContext) -> None:
+    async def _secure(self, name: str, host: str, *, context: ssl.SSLContext) -> None:
         server = await asyncio.get_running_loop().create_server(lambda: self._connection(name), host, 0, ssl=context)
-        self._open(name, "https", host, server)
+        self._open(name, server, scheme="https", host=host)
 
-    def _open(self, name: str, scheme: str, host: str, server: asyncio.Server) -> None:
+    def _open(self, name: str, server: asyncio.Server, *, scheme: str, host: str) -> None:
         self._servers.append(server)
         self.addresses[name] = f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}/v1"

@@ -35,7 +35,7 @@ def _name(text: str) -> x509.Name:
 
 
 def _builder(
-    subject: str, issuer: str, key: ec.EllipticCurvePrivateKey, *, age_days: int = 0
+    subject: str, issuer: str, *, key: ec.EllipticCurvePrivateKey, age_days: int = 0
 ) -> x509.CertificateBuilder:
     end = datetime.datetime.now(datetime.UTC) + 365 * DAY - age_days * DAY
     return (
@@ -63,18 +63,18 @@ def authority(name: str) -> Authority:
         encipher_only=False,
         decipher_only=False,
     )
-    builder = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = _builder(name, name, key=key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(usage, critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     return Authority(key, builder.sign(key, hashes.SHA256()))
 
 
-def context(folder: Path, host: str, signer: Authority | None, *, age_days: int = 0) -> ssl.SSLContext:
+def context(folder: Path, host: str, *, signer: Authority | None, age_days: int = 0) -> ssl.SSLContext:
     """A server context with a fresh certificate for `host`; without a signer it signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = signer.certificate.subject.rfc4514_string().removeprefix("CN=") if signer else host
     alternative = x509.SubjectAlternativeName([_alternative(host)])
-    builder = _builder(host, issuer, key, age_days=age_days).add_extension(alternative, critical=False)
+    builder = _builder(host, issuer, key=key, age_days=age_days).add_extension(alternative, critical=False)
     signing = signer.key if signer else key
     builder = builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False

@@ -2,105 +2,24 @@
 
 import gzip
 import json
-import socket
-import ssl
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from urllib.parse import urlsplit
 
 import pytest
 
 from farebox.sims.faults.catalogue import FAULTS
 from farebox.sims.faults.coding import stored_brotli, stored_zstd
 from farebox.sims.testing import Upstream, running
+from unit.sims.raw import ask, events, finish, opened, parts, read, request, words
 
 EVERY = [(fault.id, variant.name) for fault in FAULTS for variant in fault.variants]
-ASKED = {"model": "m", "messages": [{"role": "user", "content": "Say: The café is open, naïve parrots sing."}]}
 
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Upstream]:
     with running(time_scale=1000) as ready:
         yield ready
-
-
-def request(order: str, *, stream: bool = False, close: bool = True, **more: object) -> bytes:
-    body = json.dumps({**ASKED, "stream": stream, "stream_options": {"include_usage": True}, **more}).encode()
-    lines = (
-        f"Host: sims\r\nAuthorization: Bearer sk-secret-key-123456\r\nX-Sim: {order}\r\nContent-Length: {len(body)}\r\n"
-    )
-    if close:
-        lines += "Connection: close\r\n"
-    return f"POST /v1/chat/completions HTTP/1.1\r\n{lines}\r\n".encode() + body
-
-
-def opened(upstream: Upstream) -> socket.socket:
-    return socket.create_connection((upstream.host, upstream.port), timeout=10)
-
-
-def read(sock: socket.socket, *, limit: int = 200_000_000, idle_s: float = 10.0) -> tuple[bytes, str]:
-    """Everything until the end, and how it ended: fin, rst or idle."""
-    sock.settimeout(idle_s)
-    data = bytearray()
-    while len(data) < limit:
-        try:
-            part = sock.recv(1 << 20)
-        except ConnectionResetError:
-            return bytes(data), "rst"
-        except TimeoutError:
-            return bytes(data), "idle"
-        if not part:
-            return bytes(data), "fin"
-        data += part
-    return bytes(data), "limit"
-
-
-def ask(upstream: Upstream, order: str, **options: object) -> tuple[bytes, str]:
-    idle_s = float(options.pop("idle_s", 10.0))
-    with closing(opened(upstream)) as sock:
-        sock.sendall(request(order, **options))
-        return read(sock, idle_s=idle_s)
-
-
-def parts(data: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and the body without its framing."""
-    head, _, body = data.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-    if headers.get("transfer-encoding") == "chunked":
-        whole = bytearray()
-        while body:
-            size, _, body = body.partition(b"\r\n")
-            whole += body[: int(size, 16)]
-            body = body[int(size, 16) + 2 :]
-        body = bytes(whole)
-    return int(lines[0].split(" ")[1]), headers, body
-
-
-def events(body: bytes) -> list:
-    """A small reader of event streams, by the letter of the format."""
-    text = body.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    found, lines = [], []
-    for line in text.split("\n"):
-        if line == "" and lines:
-            joined = "\n".join(lines)
-            found.append(joined if joined == "[DONE]" else json.loads(joined))
-            lines = []
-        name, _, value = line.partition(":")
-        if name == "data":
-            lines.append(value.removeprefix(" "))
-    return found
-
-
-def words(found: list) -> str:
-    return "".join(
-        c["delta"].get("content", "") for e in found if e != "[DONE]" for c in e.get("choices", ()) if "delta" in c
-    )
-
-
-def finish(found: list) -> list:
-    return [c["finish_reason"] for e in found if e != "[DONE]" for c in e.get("choices", ()) if c["finish_reason"]]
 
 
 def test_all_rows_of_the_matrix_are_there() -> None:
@@ -116,7 +35,7 @@ def test_every_variant_plays_and_leaves_a_healthy_server(
     order = f"fault={identity}-{variant};hold_s=10;size=2000000"
     with closing(opened(upstream)) as sock:
         sock.sendall(request(order, stream=stream))
-        data, _ = read(sock, limit=20_000, idle_s=0.3)
+        data, _ = read(sock, limit=2_000, idle_s=0.3)
     assert data or (identity, variant) in {("f18", "head"), ("f34", "always"), ("f18", "drip")}
     played = upstream.requests()[-1]
     assert played["fault"] == f"{identity}-{variant}"
@@ -385,55 +304,3 @@ def test_hostile_bytes(upstream: Upstream) -> None:
     assert b"sk-secret-key-123456" in leak
     answer = json.loads(parts(ask(upstream, "K116")[0])[2])
     assert len(answer["choices"]) == 1_000
-
-
-# F1-F4: addresses that fail before a request.
-
-
-def address(upstream: Upstream, name: str) -> tuple[str, int]:
-    url = urlsplit(upstream.listeners()[name])
-    return str(url.hostname), int(url.port or 0)
-
-
-def test_f2_f3_do_not_connect(upstream: Upstream) -> None:
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address(upstream, "f2-refused"), timeout=5)
-    with pytest.raises(TimeoutError):
-        socket.create_connection(address(upstream, "f3-blackhole"), timeout=0.5)
-    with socket.create_connection(address(upstream, "f3-mute"), timeout=5) as sock:
-        sock.sendall(request(""))
-        assert read(sock, idle_s=0.2) == (b"", "idle")
-
-
-def handshake(upstream: Upstream, name: str) -> None:
-    trust = ssl.create_default_context(cafile=upstream.listeners()["ca_file"])
-    host, port = address(upstream, name)
-    with (
-        socket.create_connection((host, port), timeout=0.5) as plain,
-        trust.wrap_socket(plain, server_hostname=host) as safe,
-    ):
-        safe.sendall(request(""))
-        assert parts(read(safe)[0])[0] == 200
-
-
-def test_f4_good_is_good(upstream: Upstream) -> None:
-    handshake(upstream, "f4-good")
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("expired", "certificate has expired"),
-        ("wrong-name", "IP address mismatch"),
-        ("unknown-ca", "unable to get local issuer"),
-        ("self-signed", "self-signed certificate"),
-        ("alert", "alert handshake failure|ALERT_HANDSHAKE_FAILURE"),
-        ("old-protocol", "(?i)unsupported.protocol|wrong.version"),
-        ("plain", "(?i)wrong.version"),
-        ("cut", "(?i)eof|record"),
-        ("mute", "timed out"),
-    ],
-)
-def test_f4_fails_as_it_says(upstream: Upstream, name: str, reason: str) -> None:
-    with pytest.raises(OSError, match=reason):
-        handshake(upstream, f"f4-{name}")

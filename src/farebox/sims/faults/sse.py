@@ -78,7 +78,7 @@ def _inside_line_ends(data: bytes) -> Iterable[bytes]:
 
 def _escaped(turn: int, event: bytes) -> bytes:
     """The same JSON with its slashes and letters escaped."""
-    return event.replace(b'"delta"', b'"\\u0064elta"').replace(b'"content"', b'"conten\\u0074"').replace(b"/", b"\\/")
+    return event.replace(b'"delta"', b'"\\u0064elta"').replace(b'"content"', b'"\\u0063ontent"').replace(b"/", b"\\/")
 
 
 FAULTS = (
