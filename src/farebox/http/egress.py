@@ -88,17 +88,22 @@ def check_url(url: str, *, plain_http: bool = False) -> Target:
     if port not in {None, schemes[parts.scheme]}:
         raise _refusal("Only the standard port is fetched.")
     host = parts.hostname or ""
-    if parts.netloc.startswith("["):
-        if "%" in host or not allowed(host):
-            raise _refusal("This address may not be fetched.")
-    elif _HOST.fullmatch(host) is None or len(host) > 253:
-        raise _refusal("The URL's host is not a public name.")
-    elif host.rpartition(".")[2].isdigit() or re.fullmatch(r"0x[0-9a-f]*", host.rpartition(".")[2]):
-        # A last label of digits makes a resolver read the whole as an address, in one of several notations.
-        if not _is_dotted_quad(host) or not allowed(host):
-            raise _refusal("This address may not be fetched.")
+    _check_host(host, bracketed=parts.netloc.startswith("["))
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(Origin(parts.scheme, host, schemes[parts.scheme]), path)
+
+
+def _check_host(host: str, *, bracketed: bool) -> None:
+    if bracketed:
+        if not allowed(host):
+            raise _refusal("This address may not be fetched.")
+        return
+    if _HOST.fullmatch(host) is None or len(host) > 253:
+        raise _refusal("The URL's host is not a public name.")
+    # A last label of digits makes a resolver read the whole as an address, in one of several notations.
+    numeric = re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rpartition(".")[2])
+    if numeric and not (_is_dotted_quad(host) and allowed(host)):
+        raise _refusal("This address may not be fetched.")
 
 
 def _is_dotted_quad(host: str) -> bool:

@@ -19,7 +19,7 @@ from farebox.ir.errors import (
     TlsFailed,
     Unreachable,
 )
-from unit.http.wires import read_request, settle, vendor
+from unit.http.wires import read_request, settle, until, vendor
 
 HEAD = b"POST /v1 HTTP/1.1\r\nHost: vendor\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -126,8 +126,7 @@ def test_kept_connections_expire() -> None:
         async with vendor(once(OK)) as port:
             pool = Pool(limits=ClientLimits(idle_s=0.0), tick_s=0.001)
             await (await ask(pool, port)).read(9)
-            while pool.kept:
-                await asyncio.sleep(0.001)
+            await until(lambda: not pool.kept)
             await pool.close()
 
     asyncio.run(run())
@@ -251,8 +250,7 @@ def test_unasked_bytes_on_a_kept_connection_retire_it() -> None:
         async with vendor(script) as port:
             pool = Pool(limits=ClientLimits())
             assert await (await ask(pool, port)).read(9) == b"ok"
-            while pool.kept:
-                await asyncio.sleep(0)
+            await until(lambda: not pool.kept)
             assert await (await ask(pool, port)).read(9) == b"ok"
             assert (opened, pool.alarms) == (2, 1)
             await pool.close()
@@ -482,8 +480,7 @@ def test_reading_from_the_vendor_pauses_while_nobody_takes() -> None:
         async with vendor(script) as port:
             pool = Pool(limits=ClientLimits(), tick_s=0.001)
             response = await ask(pool, port, timeouts=Timeouts(idle_s=0.05))
-            while not response.line.paused:
-                await asyncio.sleep(0)
+            await until(lambda: response.line.paused)
             assert response.size < 1_000_000
             await asyncio.sleep(0.12)  # longer than the idle limit: waiting for our reader is not the vendor's silence
             assert sent < size

@@ -1,13 +1,14 @@
 """How the edge answers: order, bodies, deadlines, back-pressure, disconnects, drain."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from farebox.http.limits import Limits
 from farebox.http.server import Reply, Request
 from farebox.ir.errors import Unauthenticated
-from unit.http.wires import Talk, serving, settle, status
+from unit.http.wires import Talk, serving, settle, status, until
 
 HOST = b"Host: house\r\n"
 
@@ -343,8 +344,7 @@ def test_drain_closes_idle_connections_and_lets_busy_ones_end() -> None:
             idle_writer.write(get(b"/"))
             assert status(await idle_reader.readuntil(b"done")) == 200
             busy_writer.write(get(b"/slow"))
-            while server.connections < 2 or all(c.idle for c in server._board.connections):
-                await asyncio.sleep(0)
+            await until(lambda: server.connections == 2 and not all(c.idle for c in server._board.connections))
             drained = asyncio.create_task(server.drain(30))
             assert await idle_reader.read() == b""
             gate.set()
@@ -373,11 +373,10 @@ def test_drain_cuts_what_is_left_at_its_deadline() -> None:
         async with serving(handler) as (server, port):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(get(b"/"))
-            while not server.connections or all(c.idle for c in server._board.connections):
-                await asyncio.sleep(0)
+            await until(lambda: not all(c.idle for c in server._board.connections))
             await server.drain(0.01)
-            with pytest.raises(ConnectionError):
-                assert await reader.read() == b"never"
+            with contextlib.suppress(ConnectionError):  # a reset or a bare end, by event loop
+                assert await reader.read() == b""
             writer.close()
         await settle()
         assert ended == [True]

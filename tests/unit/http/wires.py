@@ -88,6 +88,12 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until the condition holds; a test that waits in vain hits the suite's own limit."""
+    while not condition():  # noqa: ASYNC110 - what is tested has no event to wait for
+        await asyncio.sleep(0)
+
+
 def status(answer: bytes) -> int:
     return int(answer[9:12]) if answer.startswith(b"HTTP/1.1 ") else 0
 
