@@ -143,6 +143,10 @@ class Control:
     def figures(self, endpoint: str) -> Figures:
         return self._statistics.figures(endpoint, self._now_ms())
 
+    def all_figures(self) -> dict[str, Figures]:
+        """Of every endpoint with traffic in the last day."""
+        return self._statistics.all_figures(self._now_ms())
+
     async def model_totals(self) -> dict[str, ModelTotal]:
         """Sums per model over the last day; at most five seconds old."""
         cached, now_s = self._cached, self._clock()

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from starlette.responses import Response
 
 from farebox.accounts import keys as key_format
@@ -24,6 +24,7 @@ Scope = Literal["inference", "management"]
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=200)]
 
 LIMIT_USD_MAX = 10**9
+INFERENCE_ONLY: Scope = "inference"
 
 
 class NewKeyBody(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -33,7 +34,7 @@ class NewKeyBody(Struct, forbid_unknown_fields=True, kw_only=True):
     limit: int | Decimal | None = None
     limit_reset: Reset | None = None
     expires_at: str | None = None
-    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=1)] = ["inference"]
+    scopes: Annotated[list[Scope], Meta(min_length=1, max_length=1)] = field(default_factory=lambda: [INFERENCE_ONLY])
     models: Names = []
     providers: Names = []
 

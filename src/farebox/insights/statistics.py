@@ -93,6 +93,9 @@ class EndpointStatistics:
             requests_last_30m=sum(m.total for m in half_hour),
         )
 
+    def all_figures(self, now_ms: int) -> dict[str, Figures]:
+        return {endpoint: self.figures(endpoint, now_ms) for endpoint in list(self._endpoints)}
+
     def _add(self, minute: int, record: GenerationRecord, attempt: Attempt) -> None:
         cell = self._cell(attempt.endpoint, minute)
         if cell is None:

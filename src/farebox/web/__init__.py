@@ -1,1 +1,1 @@
-"""The server-rendered site. Refuses SQL."""
+"""The site: server-rendered pages that need no script. Refuses SQL and everything that changes state."""
