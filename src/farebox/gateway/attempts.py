@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 
-from farebox.dialects.ports import Outcome, RelayStream
+from farebox.dialects.ports import Outcome, RelayStream, StreamEncoder
 from farebox.gateway import passage
 from farebox.gateway.budget import RetryBudget, Situation, may_retry
 from farebox.gateway.config import GatewayConfig
@@ -21,7 +21,15 @@ from farebox.gateway.settle import Bookkeeper
 from farebox.gateway.world import Prepared, World
 from farebox.http.pool import Pool
 from farebox.http.response import Response
-from farebox.ir.errors import AttemptError, EmptyAnswer, FareboxError, Garbled, Unavailable
+from farebox.ir.errors import (
+    AttemptError,
+    EmptyAnswer,
+    FareboxError,
+    FirstByteTimeout,
+    Garbled,
+    IdleTimeout,
+    Unavailable,
+)
 from farebox.money.charges import FREE
 from farebox.money.rating import current_sheet
 from farebox.routing.types import Candidate, Standing
@@ -53,13 +61,13 @@ class Runner:
         self._budget = budget
         self._clock = clock
         self._heads = Heads()
-        self._waiting: dict[str, Generation] = {}
+        self._streams: dict[str, Generation] = {}
         self.draining = False
 
     @property
     def running(self) -> int:
-        """Streams whose first content is still awaited."""
-        return len(self._waiting)
+        """Streams that are open."""
+        return len(self._streams)
 
     @property
     def standing(self) -> Callable[[str], Standing]:
@@ -72,7 +80,7 @@ class Runner:
         serve = self._stream if stream else self._whole
         if stream:
             generation.next_comment_at = generation.started + self._config.processing_s
-            self._waiting[generation.id] = generation
+            self._streams[generation.id] = generation
         try:
             await self._attempts(generation, world, serve)
         except asyncio.CancelledError:
@@ -81,20 +89,24 @@ class Runner:
         except FareboxError as error:
             self._failed(generation, error)
         finally:
-            self._waiting.pop(generation.id, None)
+            self._streams.pop(generation.id, None)
 
     def tick(self) -> None:
-        """Keep clients awake whose first content takes long: a comment now and then, failover still possible."""
-        if not self._waiting:
-            return
+        """Look after open streams: a comment now and then while the first content is awaited (failover is still
+        possible), and an end to vendors that only send signs of life.
+        """
         now = self._clock()
-        for generation in list(self._waiting.values()):
-            if now >= generation.next_comment_at and not generation.reply.gone:
-                generation.next_comment_at = now + self._config.processing_s
-                reply = generation.reply
-                if not reply.started:
-                    reply.start(200, self._heads.stream(generation))
-                reply.write(PROCESSING)
+        for generation in list(self._streams.values()):
+            response = generation.response
+            if response is not None and now - generation.progress_at > self._config.token_idle_s:
+                response.give_up(IdleTimeout() if generation.committed else FirstByteTimeout())
+            if generation.committed or now < generation.next_comment_at or generation.reply.gone:
+                continue
+            generation.next_comment_at = now + self._config.processing_s
+            reply = generation.reply
+            if not reply.started:
+                reply.start(200, self._heads.stream(generation))
+            reply.write(PROCESSING)
 
     async def _attempts(self, generation: Generation, world: World, serve: Serve) -> None:
         candidates = generation.plan.candidates
@@ -102,10 +114,10 @@ class Runner:
         retry = False
         for made, (position, candidate) in enumerate(self._tried(candidates), 1):
             vendor = candidate.endpoint.vendor
-            if retry:
-                self._budget.take(organisation, vendor)
-            else:
+            if not retry:
                 self._budget.start(organisation, vendor)
+            elif not self._budget.take(organisation, vendor):
+                break
             try:
                 await self._attempt(generation, world, candidate, serve)
                 return
@@ -156,8 +168,10 @@ class Runner:
         generation.warnings = list(candidate.warnings)
         body = self._encoded(generation, prepared)
         head = prepared.head_stream if generation.opened.stream else prepared.head_whole
-        generation.sent_at = self._clock()
+        generation.sent_at = generation.progress_at = self._clock()
+        generation.response = None
         response = await self._pool.send(prepared.origin, head, body, self._config.timeouts)
+        generation.response = response
         try:
             if response.status != 200:
                 raise await self._refused(response, prepared)
@@ -202,9 +216,7 @@ class Runner:
             relayed=self._relayed(generation, prepared),
         )
         outcome = generation.outcome = whole.outcome
-        _check(outcome)
-        if not outcome.committed and not self._is_retry(generation):
-            raise EmptyAnswer
+        self._check(generation, outcome)
         now = self._clock()
         generation.first_token_at = now
         self._succeeded(generation, prepared, now)
@@ -216,12 +228,16 @@ class Runner:
     async def _stream(self, generation: Generation, prepared: Prepared, response: Response) -> None:
         relayed = self._relayed(generation, prepared)
         relay = passage.stream(generation.route.server, prepared, generation.envelope(prepared), relayed=relayed)
+        generation.passage = relay
         outcome = generation.outcome = relay.outcome
         reply = generation.reply
         held = b""
         async for data in response:
-            held += relay.feed(data)
-            _check(outcome)
+            out = relay.feed(data)
+            self._check(generation, outcome)
+            if out:
+                generation.progress_at = self._clock()
+                held += out
             if outcome.committed and not generation.committed:
                 self._commit(generation)
             if outcome.ended:
@@ -233,12 +249,20 @@ class Runner:
                     await reply.drain()
         if not outcome.ended:
             held += relay.close()
-            _check(outcome)
+            self._check(generation, outcome)
         if not generation.committed:
-            if not outcome.committed and not self._is_retry(generation):
-                raise EmptyAnswer
             self._commit(generation)
         await self._end(generation, prepared, relay, held)
+
+    def _check(self, generation: Generation, outcome: Outcome) -> None:
+        """Raise what went wrong inside an answer, as an error of the attempt."""
+        error = outcome.error
+        if error is None:
+            return
+        if isinstance(error, EmptyAnswer) and self._is_retry(generation):
+            outcome.error = None
+            return
+        raise error if isinstance(error, AttemptError) else Garbled(error.message)
 
     @staticmethod
     def _is_retry(generation: Generation) -> bool:
@@ -250,7 +274,6 @@ class Runner:
     def _commit(self, generation: Generation) -> None:
         generation.committed = True
         generation.first_token_at = self._clock()
-        self._waiting.pop(generation.id, None)
         if not generation.reply.started:
             generation.reply.start(200, self._heads.stream(generation))
 
@@ -282,8 +305,7 @@ class Runner:
         prepared = generation.prepared
         if prepared is None or not generation.opened.stream:
             raise error
-        encoder = generation.route.server.stream(generation.envelope(prepared))
-        reply.end(encoder.fail(error, FREE))
+        reply.end(self._passage(generation, prepared).fail(error, FREE))
 
     def _cancelled(self, generation: Generation) -> None:
         """The client left, or the house stops: what came until now is charged, the vendor's socket is closed already."""
@@ -295,11 +317,15 @@ class Runner:
             stopped = Unavailable("The house is shutting down; the answer was not completed.")
             self._books.settle(generation, now, error=stopped)
             if generation.reply.started and prepared is not None:
-                encoder = generation.route.server.stream(generation.envelope(prepared))
-                generation.reply.end(encoder.fail(stopped, FREE))
+                generation.reply.end(self._passage(generation, prepared).fail(stopped, FREE))
             return
         generation.note(CANCELLED, now)
         self._books.settle(generation, now, cancelled=True)
+
+    @staticmethod
+    def _passage(generation: Generation, prepared: Prepared) -> RelayStream | CrossedStream | StreamEncoder:
+        """What knows how this client hears of an end: the passage of the last attempt, or a fresh encoder."""
+        return generation.passage or generation.route.server.stream(generation.envelope(prepared))
 
     async def _synced(self) -> None:
         """Strict mode: the settlement is on the disk before the client hears of it."""
@@ -311,10 +337,3 @@ async def _spend(response: Response) -> None:
     with contextlib.suppress(AttemptError, TimeoutError):
         async with asyncio.timeout(SPEND_S):
             await response.read(SPEND_BYTES)
-
-
-def _check(outcome: Outcome) -> None:
-    """Raise what went wrong inside an answer, as an error of the attempt."""
-    error = outcome.error
-    if error is not None:
-        raise error if isinstance(error, AttemptError) else Garbled(error.message)

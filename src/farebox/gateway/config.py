@@ -31,6 +31,7 @@ class GatewayConfig(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     attempts_max: int = 3
     processing_s: float = 10.0
+    token_idle_s: float = 120.0
     drain_s: float = 300.0
     delivery_s: float = 0.1
     key_fresh_s: float = 60.0

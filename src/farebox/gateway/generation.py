@@ -3,11 +3,13 @@
 import time
 
 from farebox.accounts.types import Caller
-from farebox.dialects.ports import Envelope, Opened, Outcome
+from farebox.dialects.ports import Envelope, Opened, Outcome, RelayStream
+from farebox.gateway.passage import CrossedStream
 from farebox.gateway.routes import Route
 from farebox.gateway.world import Prepared
 from farebox.http.messages import Request
 from farebox.http.reply import Reply
+from farebox.http.response import Response
 from farebox.insights.types import Attempt
 from farebox.ir.errors import AttemptError
 from farebox.money.sheets import PriceSheet
@@ -33,10 +35,13 @@ class Generation:
         "next_comment_at",
         "opened",
         "outcome",
+        "passage",
         "plan",
         "prepared",
+        "progress_at",
         "reply",
         "request",
+        "response",
         "route",
         "sent_at",
         "settled",
@@ -57,6 +62,7 @@ class Generation:
         self.plan: Plan
         self.prepared: Prepared | None = None
         self.outcome: Outcome | None = None
+        self.passage: RelayStream | CrossedStream | None = None
         self.sheet: PriceSheet | None = None
         self.attempts: list[Attempt] = []
         self.warnings: list[tuple[str, str, str]] = []
@@ -65,7 +71,9 @@ class Generation:
         self.failure: AttemptError | None = None
         self.sent_at = 0.0
         self.first_token_at = 0.0
+        self.progress_at = 0.0
         self.next_comment_at = 0.0
+        self.response: Response | None = None
 
     @property
     def created_s(self) -> int:
