@@ -9,8 +9,8 @@ def test_every_unit_has_a_bound_and_no_other_has() -> None:
 
 
 def test_families_are_those_of_the_canonical_form() -> None:
-    assert INPUT == tuple(INPUT_UNITS)
-    assert OUTPUT == tuple(OUTPUT_UNITS)
+    assert tuple(INPUT_UNITS) == INPUT
+    assert tuple(OUTPUT_UNITS) == OUTPUT
 
 
 def test_every_token_unit_falls_back_to_its_plain_one() -> None:
