@@ -54,15 +54,18 @@ def test_routing_suffixes_say_how_to_route(name: str, sort: str, admits: str, on
     [
         "",
         ":",
-        "openai/",
+        "\x00",
         "nope",
+        "openai/",
+        "openai/gpt-4o ",
+        "openai/gpt-4o:",
         "openai/gpt-4o:free",
         "openai/gpt-4o:batch",
+        "openai/gpt-4o:wat",
         "gpt-4o:free:nitro",
-        "openai/gpt-4o:",
+        "openai/gpt-4o" + ":nitro" * 99,
         "x" * 9999,
-    ]
-    + ["openai/gpt-4o" + ":nitro" * 99, "openai/gpt-4o:wat", "\x00", "openai/gpt-4o "],
+    ],
 )
 def test_what_is_not_in_the_catalogue_is_unknown_and_never_the_base_model(name: str) -> None:
     assert resolve(SNAPSHOT, name) is None
