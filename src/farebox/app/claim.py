@@ -52,6 +52,7 @@ class Claim:
         kept = [Kept(name, pid, _started(pid)) for name, pid in sorted(pids.items())]
         draft = self._home / f".{RECORD}"
         draft.write_bytes(msgspec.json.encode(kept))
+        draft.chmod(0o600)
         draft.replace(self._home / RECORD)
 
     def leftovers(self) -> list[Kept]:

@@ -184,9 +184,9 @@ async def serve(settings: Settings, given: list[Offer], *, listen: socket.socket
     with House(settings.home, keep_owner_key=settings.server.keep_owner_key, now_ms=int(time.time() * 1000)) as house:
         control = Control(house.store, catalogue.snapshot(), pepper=house.pepper, live=catalogue.live())
         await control.start()
-        front, link = build_api(control, settings), build_link(control, house.link_token)
-        sockets = {FRONT_SOCKET: front, LINK_SOCKET: link}
-        servers = [(_server(app, settings), _unix(settings.home / name)) for name, app in sockets.items()]
+        front, link = build_api(control, settings, log), build_link(control, house.link_token)
+        apps: dict[str, Asgi] = {FRONT_SOCKET: front, LINK_SOCKET: link}
+        servers = [(_server(app, settings), _unix(settings.home / name)) for name, app in apps.items()]
         if listen is not None:
             servers.append((_server(_both(front, link), settings, tls=True), listen))
 
