@@ -1,0 +1,1 @@
+"""OpenAI chat completions, with the extensions that OpenRouter made common. Refuses vendors' names; see NOTES.md."""

@@ -1,0 +1,360 @@
+"""Rewrites what a vendor of this dialect answers, chunk by chunk or whole: our envelope, one spelling of reasoning, one set of
+finish reasons; all other members stay the bytes they were. Refuses framing and pricing (see `relay_stream`, `relay_whole`).
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from farebox.dialects.openai_chat.usage import read_usage
+from farebox.dialects.openai_chat.words import REASONING_FIELDS, finish_word
+from farebox.dialects.ports import Envelope, Outcome, Target
+from farebox.dialects.shared.think import ThinkSplitter
+from farebox.dialects.shared.vendor_errors import from_value
+from farebox.ir.errors import Garbled, VendorFailed
+
+members = msgspec.json.Decoder(dict[str, Raw]).decode
+_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_string = msgspec.json.Decoder(str).decode
+_value = msgspec.json.Decoder().decode
+_encode = msgspec.json.encode
+_NULL = b"null"
+_NOISE = frozenset(
+    ("id", "object", "created", "model", "provider", "choices", "usage", "obfuscation", "p", "padding", "error")
+)
+_CONTENT_MEMBERS = ("refusal", "audio", "images", "function_call", "executed_tools")
+_TEXT_KINDS = ("text", "output_text")
+
+
+def join(fields: dict[str, bytes | Raw]) -> bytes:
+    """A JSON object of ready members."""
+    return b"{" + b",".join([b'"%b":%b' % (_key(name), bytes(raw)) for name, raw in fields.items()]) + b"}"
+
+
+def _key(name: str) -> bytes:
+    return name.encode() if name.isidentifier() and name.isascii() else _encode(name)[1:-1]
+
+
+def given(raw: Raw | None) -> bytes:
+    """The bytes of a member, empty if it is absent or null."""
+    if raw is None:
+        return b""
+    data = bytes(raw)
+    return b"" if data == _NULL else data
+
+
+def head(envelope: Envelope, kind: str, created_s: int) -> bytes:
+    """The members that open every answer and chunk of ours, without the closing brace."""
+    return b'{"id":%b,"object":"%b","created":%d,"model":%b,"provider":%b' % (
+        _encode(envelope.id), kind.encode(), created_s, _encode(envelope.model), _encode(envelope.provider),
+    )  # fmt: skip
+
+
+def reasoning_detail(text: str, index: int = 0) -> bytes:
+    """Plain reasoning text as an entry of `reasoning_details`."""
+    return b'[{"type":"reasoning.text","text":%b,"format":"unknown","index":%d}]' % (_encode(text), index)
+
+
+class Answer:
+    """One answer on its way through. Raises an `AttemptError` for errors in it."""
+
+    __slots__ = (
+        "_blank", "_calls", "_created_s", "_envelope", "_head", "_kind", "_splitters", "_target", "_whole",
+        "extras", "finished", "outcome", "seen", "spoke", "stateless",
+    )  # fmt: skip
+
+    def __init__(self, envelope: Envelope, target: Target, outcome: Outcome, *, whole: bool = False) -> None:
+        self.outcome = outcome
+        self.extras: dict[str, bytes | Raw] = {}
+        self.seen: set[int] = set()
+        self.finished: set[int] = set()
+        self.spoke = False
+        self.stateless = True
+        self._envelope = envelope
+        self._target = target
+        self._whole = whole
+        self._kind = "chat.completion" if whole else "chat.completion.chunk"
+        self._head = b""
+        self._created_s = 0
+        self._splitters: dict[int, ThinkSplitter] = {}
+        self._calls: dict[int, int] = {}
+        self._blank: set[int] = set()
+
+    def open_head(self, chunk: dict[str, Raw] | None = None) -> bytes:
+        """Our opening members; `created` is the vendor's when it says one."""
+        created = _value(chunk["created"]) if chunk and "created" in chunk else 0
+        if not isinstance(created, int) or not 0 < created < 2**53:
+            created = self._created_s or self._envelope.created_s
+        if not self._head or created != self._created_s:
+            self._created_s = created
+            self._head = head(self._envelope, self._kind, created)
+        return self._head
+
+    def parse(self, data: bytes) -> dict[str, Raw]:
+        """The members of a JSON object; an error in it is raised."""
+        try:
+            if not data.isascii():
+                data.decode()
+            chunk = members(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Garbled(metadata={"what": "json"}) from None
+        self.check_error(chunk)
+        return chunk
+
+    def check_error(self, chunk: dict[str, Raw]) -> None:
+        """An error under status 200, in any of the recorded shapes."""
+        if given(chunk.get("error")):
+            raise from_value({name: _value(raw) for name, raw in chunk.items() if name != "choices"})
+        base = given(chunk.get("base_resp"))
+        if base and _value(base).get("status_code"):
+            raise from_value({"base_resp": _value(base)}, default_status=502)
+        if "choices" not in chunk and not self._whole and given(chunk.get("object")) == b'"error"':
+            raise from_value({name: _value(raw) for name, raw in chunk.items()})
+
+    def note(self, chunk: dict[str, Raw]) -> None:
+        """Ids, model and usage, remembered."""
+        outcome = self.outcome
+        if not outcome.upstream_id and len(given(chunk.get("id"))) > 2:
+            outcome.upstream_id = str(_value(chunk["id"]))[:256]
+        if not outcome.upstream_model and len(given(chunk.get("model"))) > 2:
+            outcome.upstream_model = str(_value(chunk["model"]))[:256]
+            if _differs(outcome.upstream_model, self._target.model):
+                outcome.flags.append("model_mismatch")
+        raw = chunk.get("usage")
+        if not given(raw) and "x_groq" in chunk:
+            nested = _value(chunk["x_groq"])
+            raw = Raw(_encode(nested["usage"])) if isinstance(nested, dict) and nested.get("usage") else None
+        if raw is not None and given(raw):
+            usage = read_usage(raw, self._target.usage, outcome.flags)
+            if usage is not None:
+                if (
+                    outcome.usage is not None
+                    and "usage_lowered" not in outcome.flags
+                    and _lower(usage.leaves, outcome.usage.leaves)
+                ):
+                    outcome.flags.append("usage_lowered")
+                outcome.usage = usage
+
+    def chunk(self, data: bytes) -> bytes:
+        """One stream chunk of ours for one of the vendor's, without framing; empty if nothing is left of it."""
+        self.spoke = False
+        chunk = self.parse(data)
+        self.note(chunk)
+        rest = {name: raw for name, raw in chunk.items() if name not in _NOISE and name != "x_groq"}
+        choices = self.choices(chunk)
+        if not choices:
+            self.extras.update(rest)
+            return b""
+        out = self.open_head(chunk) + b',"choices":[' + b",".join(choices) + b"]"
+        return out + b"".join([b',"%b":%b' % (_key(name), bytes(raw)) for name, raw in rest.items()]) + b"}"
+
+    def choices(self, chunk: dict[str, Raw]) -> list[bytes]:
+        """Our choices for the vendor's; those nobody asked for are dropped and flagged."""
+        raw = given(chunk.get("choices"))
+        if not raw:
+            return []
+        out: list[bytes] = []
+        try:
+            for position, choice in enumerate(_objects(raw)):
+                index = _value(choice["index"]) if given(choice.get("index")) else position
+                if not isinstance(index, int) or not 0 <= index < self._envelope.choices:
+                    if "extra_choices" not in self.outcome.flags:
+                        self.outcome.flags.append("extra_choices")
+                    continue
+                if self._whole and index in self.seen:
+                    self.outcome.flags.append("duplicate_choice")
+                self.seen.add(index)
+                rewritten = self._choice(choice, index)
+                if rewritten:
+                    out.append(rewritten)
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+            raise Garbled(metadata={"what": "choice"}) from None
+        return out
+
+    def _choice(self, choice: dict[str, Raw], index: int) -> bytes:
+        if given(choice.get("error")):
+            raise from_value({"error": _value(choice["error"])})
+        member = "message" if self._whole else "delta"
+        source = choice.pop(member, None)
+        other = choice.pop("delta" if self._whole else "message", None)
+        text = choice.pop("text", None)
+        body = given(source) or given(other)
+        native = given(choice.pop("finish_reason", None))
+        prior = given(choice.pop("native_finish_reason", None))
+        word = str(_value(native)) if native else ""
+        message = members(body) if body else {}
+        if not body and text is not None:
+            message = {"content": text}
+        before = self.spoke
+        message = self._message(message, index, ended=bool(word))
+        if native and not word:
+            self._blank.add(index)
+        finish, native_raw = b"null", b"null"
+        if word:
+            finish, native_raw = self._finish(word, prior or native, index)
+        elif not message and not before and not self._whole:
+            return b""
+        choice.pop("index", None)
+        fields: dict[str, bytes | Raw] = {
+            "index": b"%d" % index,
+            member: join(message),
+            "finish_reason": finish,
+            "native_finish_reason": native_raw,
+        }
+        fields.update(choice)
+        return join(fields)
+
+    def _finish(self, word: str, native: bytes, index: int) -> tuple[bytes, bytes]:
+        common = finish_word(word, bool(self._calls.get(index)))
+        self.finished.add(index)
+        self.stateless = False
+        if index == 0 or not self.outcome.finish:
+            self.outcome.finish = common
+            self.outcome.native_finish = str(_value(native))[:64]
+        if common == "error":
+            raise VendorFailed(detail=word[:64])
+        return _encode(common), native
+
+    def blank_end(self) -> bytes:
+        """Some vendors end tool calls with an empty finish reason: the chunk that says it properly. Empty if none is due."""
+        due = self._blank - self.finished if self._blank >= self.seen - self.finished else set()
+        out = []
+        for index in sorted(due):
+            finish, native = self._finish("stop", b'""', index)
+            out.append(
+                b'{"index":%d,"delta":{},"finish_reason":%b,"native_finish_reason":%b}' % (index, finish, native)
+            )
+        return self.open_head() + b',"choices":[' + b",".join(out) + b"]}" if out else b""
+
+    def _message(self, message: dict[str, Raw], index: int, *, ended: bool) -> dict[str, bytes | Raw]:
+        """The delta or message, rewritten."""
+        reasoning, details = self._pop_reasoning(message)
+        out: dict[str, bytes | Raw] = {}
+        if "role" in message:
+            message.pop("role")
+            out["role"] = b'"assistant"'
+        content = given(message.get("content"))
+        if content[:1] == b"[":
+            thought, answer = _split_list(_value(content))
+            reasoning += thought
+            message["content"] = Raw(_encode(answer))
+            self._count(answer)
+        elif content:
+            text = _string(content)
+            if self._target.reasoning_field == "think":
+                thought, text = self._think(text, index, ended=ended)
+                reasoning += thought
+                message["content"] = Raw(_encode(text))
+            self._count(text)
+        elif ended and index in self._splitters:
+            thought, text = self._splitters[index].close()
+            reasoning += thought
+            if text:
+                message["content"] = Raw(_encode(text))
+                self._count(text)
+        out.update(self._reasoning(reasoning, details))
+        if given(message.get("tool_calls")):
+            message["tool_calls"] = Raw(self._tool_calls(_objects(message["tool_calls"]), index))
+        elif "tool_calls" in message:
+            message.pop("tool_calls")
+        for name in _CONTENT_MEMBERS:
+            if given(message.get(name)) not in (b"", b'""', b"[]", b"{}"):
+                self.spoke = True
+        out.update(message)
+        return out
+
+    def _count(self, text: str) -> None:
+        if text:
+            self.outcome.content_chars += len(text)
+            self.spoke = True
+
+    def _think(self, text: str, index: int, *, ended: bool) -> tuple[str, str]:
+        splitter = self._splitters.setdefault(index, ThinkSplitter())
+        thought, answer = splitter.feed(text)
+        if ended or self._whole:
+            more = splitter.close()
+            thought, answer = thought + more[0], answer + more[1]
+        self.stateless = splitter.settled
+        return thought, answer
+
+    def _pop_reasoning(self, message: dict[str, Raw]) -> tuple[str, bytes]:
+        text = ""
+        for name in (self._target.reasoning_field, *REASONING_FIELDS):
+            raw = given(message.pop(name, None)) if name else b""
+            if raw[:1] == b'"' and not text:
+                text = _string(raw)
+        message.pop("channel", None)
+        details = given(message.pop("reasoning_details", None))
+        return text, details if details[:1] == b"[" and details != b"[]" else b""
+
+    def _reasoning(self, text: str, details: bytes) -> dict[str, bytes | Raw]:
+        if not text and not details:
+            return {}
+        if not text and details:
+            text = "".join(
+                str(part.get("text") or part.get("summary") or "") for part in _value(details) if isinstance(part, dict)
+            )
+        self.outcome.reasoning_chars += len(text)
+        if not self._envelope.include_reasoning:
+            return {}
+        self.spoke = True
+        out: dict[str, bytes | Raw] = {}
+        if text:
+            out["reasoning"] = _encode(text)
+        out["reasoning_details"] = details or reasoning_detail(text)
+        return out
+
+    def _tool_calls(self, calls: list[dict[str, Raw]], index: int) -> bytes:
+        out: list[bytes] = []
+        for position, call in enumerate(calls):
+            function = members(given(call.get("function")) or b"{}")
+            named = len(given(function.get("name"))) > 2
+            if named:
+                self.stateless = False
+                number = self._calls.get(index, 0)
+                self._calls[index] = number + 1
+                self.outcome.tool_calls += 1
+                if len(given(call.get("id"))) <= 2:
+                    base = (self._envelope.id.removeprefix("gen-") or self.outcome.upstream_id)[-16:]
+                    call["id"] = Raw(_encode(f"call_{base}_{index}_{number}"))
+                if "type" not in call:
+                    call["type"] = Raw(b'"function"')
+                position = number if "index" not in call else position
+            arguments = given(function.get("arguments"))
+            if arguments[:1] == b"{":
+                function["arguments"] = Raw(_encode(arguments.decode()))
+                call["function"] = Raw(join(dict(function)))
+            elif self._whole and "function" in call and not arguments:
+                function["arguments"] = Raw(b'"{}"')
+                call["function"] = Raw(join(dict(function)))
+            if not self._whole:
+                call.setdefault("index", Raw(b"%d" % position))
+            self.spoke = True
+            out.append(join(dict(call)))
+        return b"[" + b",".join(out) + b"]"
+
+
+def _split_list(parts: list[Any]) -> tuple[str, str]:
+    """Content as a list of typed parts: (reasoning, text)."""
+    thought, answer = [], []
+    for part in parts:
+        if not isinstance(part, dict):
+            continue
+        if part.get("type") in _TEXT_KINDS:
+            answer.append(str(part.get("text") or ""))
+        elif part.get("type") == "thinking":
+            inner = part.get("thinking")
+            pieces = inner if isinstance(inner, list) else [{"text": inner}]
+            thought += [str(piece.get("text") or "") for piece in pieces if isinstance(piece, dict)]
+    return "".join(thought), "".join(answer)
+
+
+def _differs(answered: str, asked: str) -> bool:
+    """Whether the vendor names another model than asked; a dated or shortened name of the same is none."""
+    first, second = (name.rsplit("/", 1)[-1].lower() for name in (answered, asked))
+    return first not in second and second not in first
+
+
+def _lower(new: dict[str, int], old: dict[str, int]) -> bool:
+    return sum(new.values()) < sum(old.values())

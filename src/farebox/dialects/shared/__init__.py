@@ -1,0 +1,1 @@
+"""Helpers that several dialects share: readers, effort words, think tags, vendor errors. Refuses a protocol's own shapes."""
