@@ -1,14 +1,16 @@
-"""Owns the fuzz target of routing preferences; refuses nothing but exceptions that are not the caller's."""
+"""Owns the fuzz target of routing preferences, read from a body as workers do; refuses errors that are not the caller's."""
 
+from farebox.dialects.framing.json_front import front
 from farebox.ir.errors import CallerError
 from farebox.routing.preferences import parse
 
 
 def one(data: bytes) -> None:
     try:
-        preferences, warnings = parse(data)
+        fields, _ = front(b'{"provider":' + data + b"}")
+        preferences, warnings = parse(fields["provider"])
     except CallerError as error:
         assert error.status == 400
         return
-    assert preferences == parse(data)[0]
+    assert preferences == parse(fields["provider"])[0]
     assert all(warning for warning in warnings)

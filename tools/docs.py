@@ -1,0 +1,148 @@
+"""Owns docs/reference: pages written from the code itself; refuses to be edited by hand or to go stale.
+
+python -m tools.docs [--check]      writes the pages, or fails if they differ from what would be written
+"""
+
+import argparse
+import importlib
+import io
+import sys
+from pathlib import Path
+from unittest.mock import MagicMock
+
+from farebox.api import house, keys, listings
+from farebox.api.pages import PREFIXES
+from farebox.gateway.routes import table
+from farebox.ir.errors import AttemptError, FareboxError, leaves
+from farebox.settings.schema import fields
+from farebox.vendors.registry import load_builtin
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+NOTICE = "<!-- Written by `python -m tools.docs` from the code. Change the code, not this page. -->\n\n"
+COMMANDS = ("serve", "gateway", "control", "keys", "models", "chat", "sims", "catalogue", "doctor", "config")
+HELP_WIDTH = 100
+
+
+def row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+
+
+def head(*cells: str) -> str:
+    return row(*cells) + row(*("---" for _ in cells))
+
+
+def shown(default: object) -> str:
+    if default in ((), {}, None, ""):
+        return ""
+    return f"`{default}`"
+
+
+def settings() -> str:
+    out = "# Settings\n\n" + NOTICE
+    out += (
+        "A setting comes from, in rising order: its default, a TOML file (`farebox serve --config farebox.toml`), "
+        "the environment, the command line. In the environment a key is upper case, prefixed `FAREBOX_`, and its dots "
+        "are two underscores: `server.workers` is `FAREBOX_SERVER__WORKERS`. An unknown key is an error. "
+        "`farebox config show` prints every value with its source.\n\n"
+    )
+    out += head("key", "type", "default", "meaning")
+    for field in fields():
+        out += row(f"`{field.key}`", field.type, shown(field.default), field.description)
+    return out
+
+
+def errors() -> str:
+    out = "# Errors\n\n" + NOTICE
+    out += (
+        "What a caller can see. `error.code` in an answer is the HTTP status, `error.metadata.error_type` the stable word below. "
+        "Errors of one attempt at one endpoint reach the caller only if no other endpoint could answer.\n\n"
+    )
+    for title, mine in (("Answered to the caller", False), ("Of one attempt at one endpoint", True)):
+        out += f"## {title}\n\n" + head("error", "code", "status", *(("retried", "counts as") if mine else ()), "says")
+        for leaf in leaves(FareboxError):
+            if issubclass(leaf, AttemptError) is mine:
+                more = (leaf.retry.value, leaf.health.value) if mine else ()
+                out += row(f"`{leaf.__name__}`", f"`{leaf.code}`", leaf.status, *more, leaf.public)
+        out += "\n"
+    return out
+
+
+def http() -> str:
+    out = "# HTTP\n\n" + NOTICE
+    out += "Credentials: `Authorization: Bearer sk-farebox-v1-…`. Every versioned path is served below each of "
+    out += " and ".join(f"`{prefix}`" for prefix in PREFIXES) + ".\n\n## Inference\n\n" + head("path", "speaks")
+    for path, route in table().items():
+        if path.startswith(PREFIXES[1] + "/"):
+            out += row(f"`POST {path}`", f"`{route.server.name}`")
+    out += "\n## Everything else\n\n" + head("path", "who", "does")
+    control = MagicMock()
+    for page in [*house.pages(control), *keys.pages(control), *listings.pages(control)]:
+        if page.documented:
+            out += row(f"`{page.method} {page.paths()[0]}`", str(page.access), page.summary)
+    return out
+
+
+def vendors() -> str:
+    out = "# Vendors\n\n" + NOTICE
+    out += (
+        "Descriptions of vendors' APIs that come with Farebox. A vendor is live once the environment "
+        "(or `secrets` in the settings) holds its key.\n\n"
+    )
+    out += head("vendor", "speaks", "key")
+    for slug, vendor in sorted(load_builtin().items()):
+        names = [name for name in (vendor.auth.secret, *vendor.auth.also) if name]
+        out += row(f"`{slug}`", f"`{vendor.dialect}`", " or ".join(f"`{name}`" for name in names))
+    return out
+
+
+def command_line() -> str:
+    from rich.console import Console  # noqa: PLC0415
+
+    app = importlib.import_module("farebox.cli.main").app
+    out = "# Command line\n\n" + NOTICE
+    for words in ([], *([name] for name in COMMANDS)):
+        text = io.StringIO()
+        app.help_print(words, console=Console(file=text, width=HELP_WIDTH, color_system=None, force_terminal=False))
+        out += f"## {' '.join(['farebox', *words])}\n\n```text\n"
+        out += "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()) + "\n```\n\n"
+    return out
+
+
+PAGES = {
+    "settings.md": settings,
+    "errors.md": errors,
+    "http.md": http,
+    "vendors.md": vendors,
+    "command-line.md": command_line,
+}
+
+
+def stale() -> list[str]:
+    """Pages that differ from what the code says now."""
+    return [
+        name
+        for name, write in PAGES.items()
+        if not (REFERENCE / name).exists() or (REFERENCE / name).read_text(encoding="utf-8") != tidy(write())
+    ]
+
+
+def tidy(page: str) -> str:
+    return page.rstrip() + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./dev docs")
+    parser.add_argument("--check", action="store_true")
+    if parser.parse_args().check:
+        old = stale()
+        print(f"stale pages, run ./dev docs: {', '.join(old)}" if old else "docs/reference is what the code says")
+        return bool(old)
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, write in PAGES.items():
+        (REFERENCE / name).write_text(tidy(write()), encoding="utf-8")
+        print(f"docs/reference/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
