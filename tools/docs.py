@@ -4,14 +4,16 @@ python -m tools.docs [--check]      writes the pages, or fails if they differ fr
 """
 
 import argparse
-import importlib
-import io
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import MagicMock
 
 from farebox.api import house, keys, listings
 from farebox.api.pages import PREFIXES
+from farebox.cli.main import COMMANDS, GROUPS, overview
 from farebox.gateway.routes import table
 from farebox.ir.errors import AttemptError, FareboxError, leaves
 from farebox.settings.schema import fields
@@ -19,7 +21,6 @@ from farebox.vendors.registry import load_builtin
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 NOTICE = "<!-- Written by `python -m tools.docs` from the code. Change the code, not this page. -->\n\n"
-COMMANDS = ("serve", "gateway", "control", "keys", "models", "chat", "sims", "catalogue", "doctor", "config")
 HELP_WIDTH = 100
 
 
@@ -78,7 +79,7 @@ def http() -> str:
     control = MagicMock()
     for page in [*house.pages(control), *keys.pages(control), *listings.pages(control)]:
         if page.documented:
-            out += row(f"`{page.method} {page.paths()[0]}`", str(page.access), page.summary)
+            out += row(f"`{page.method} {re.sub(r":path}", "}", page.paths()[0])}`", str(page.access), page.summary)
     return out
 
 
@@ -96,16 +97,20 @@ def vendors() -> str:
 
 
 def command_line() -> str:
-    from rich.console import Console  # noqa: PLC0415
-
-    app = importlib.import_module("farebox.cli.main").app
-    out = "# Command line\n\n" + NOTICE
-    for words in ([], *([name] for name in COMMANDS)):
-        text = io.StringIO()
-        app.help_print(words, console=Console(file=text, width=HELP_WIDTH, color_system=None, force_terminal=False))
-        out += f"## {' '.join(['farebox', *words])}\n\n```text\n"
-        out += "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines()) + "\n```\n\n"
+    commands = [[name] for name, _, _ in COMMANDS]
+    commands += [[group, name] for group, _, members in GROUPS for name, _, _ in members]
+    out = "# Command line\n\n" + NOTICE + f"```text\n{overview().strip()}\n```\n\n"
+    for words in commands:
+        out += f"## farebox {' '.join(words)}\n\n```text\n{spoken([*words, '--help'])}\n```\n\n"
     return out
+
+
+def spoken(arguments: list[str]) -> str:
+    """What a command line prints, at a fixed width."""
+    environ = {**os.environ, "COLUMNS": str(HELP_WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
+    command = [sys.executable, "-m", "farebox.cli.main", *arguments]
+    done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
 
 
 PAGES = {
