@@ -9,7 +9,7 @@ def bench() -> int:
 
     The benchmark lives in the source checkout, because it needs programs that no installed package should bring.
 
-    Example:
+    For example:
 
     - ./dev bench
     """

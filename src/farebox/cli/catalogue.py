@@ -25,7 +25,7 @@ File = Annotated[Path, Parameter(help="a file of catalogue records, one JSON obj
 def check(file: Annotated[Path | None, Parameter(help="a file; without it the catalogue as it stands")] = None) -> int:
     """Check a catalogue file, or the catalogue as it stands: schema, references, sane prices.
 
-    Examples:
+    For example:
 
     - farebox catalogue check
     - farebox catalogue check new-prices.jsonl
@@ -46,7 +46,7 @@ def check(file: Annotated[Path | None, Parameter(help="a file; without it the ca
 def diff(file: File) -> None:
     """Show what a file would change, prices first to read; (!) marks moves that look like a slip.
 
-    Example:
+    For example:
 
     - farebox catalogue diff new-prices.jsonl
     """
@@ -57,7 +57,7 @@ def diff(file: File) -> None:
 def install(file: File) -> None:
     """Check a file and put it into the home's catalogue, replacing an earlier file of its name.
 
-    Example:
+    For example:
 
     - farebox catalogue import new-prices.jsonl
     """

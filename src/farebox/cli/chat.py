@@ -1,6 +1,7 @@
 """The command that talks to a model through the public API. Refuses to keep what was said."""
 
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,25 +12,10 @@ from farebox.cli.errors import CommandFailed
 DIM, PLAIN = "\033[2m", "\033[0m"
 
 
-def chat(
-    model: Annotated[str, Parameter(help="slug, for example deepseek/deepseek-chat")],
-    text: Annotated[
-        str | None, Parameter(help="what to say; `-` reads standard input; nothing begins a conversation")
-    ] = None,
-    *,
-    system: str | None = None,
-    max_tokens: int | None = None,
-    temperature: float | None = None,
-    quiet: bool = False,
-    url: str | None = None,
-) -> None:
-    """Talk to a model; the answer streams to the terminal, then provider, tokens and cost are shown.
-
-    Examples:
-
-    - farebox chat openai/gpt-5-mini "Say hello in Finnish."
-    - git diff | farebox chat anthropic/claude-sonnet-4.5 - --system "Write a commit message."
-    - farebox chat deepseek/deepseek-chat
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How the model shall answer.
 
     Parameters
     ----------
@@ -39,14 +25,35 @@ def chat(
         Longest answer.
     temperature
         0 is steady, 2 is wild.
-    quiet
-        Only the answer.
-    url
-        Address of the Farebox.
+    """
+
+    system: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+
+
+PLAIN_MANNER = Manner()
+
+
+def chat(
+    model: Annotated[str, Parameter(help="The model's slug: author/name.")],
+    text: Annotated[str | None, Parameter(help="What to say; `-` reads it; without it a talk begins.")] = None,
+    *,
+    manner: Manner = PLAIN_MANNER,
+    quiet: Annotated[bool, Parameter(help="Only the answer.", negative="")] = False,
+    url: Annotated[str | None, Parameter(help="Address of the Farebox.")] = None,
+) -> None:
+    """Talk to a model; the answer streams to the terminal, then provider, tokens and cost are shown.
+
+    For example:
+
+    - farebox chat openai/gpt-5-mini "Say hello in Finnish."
+    - git diff | farebox chat anthropic/claude-sonnet-4.5 - --system "Write a commit message."
+    - farebox chat deepseek/deepseek-chat
     """
     client = Client(url)
-    messages: list[Json] = [{"role": "system", "content": system}] if system else []
-    options = {"max_tokens": max_tokens, "temperature": temperature}
+    messages: list[Json] = [{"role": "system", "content": manner.system}] if manner.system else []
+    options = {"max_tokens": manner.max_tokens, "temperature": manner.temperature}
     wanted = {"model": model, "stream": True} | {key: value for key, value in options.items() if value is not None}
     if text == "-" or (text is None and not sys.stdin.isatty()):
         text = sys.stdin.read()

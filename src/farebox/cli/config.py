@@ -16,7 +16,7 @@ Config = Annotated[Path | None, Parameter(help="settings file instead of `farebo
 def show(*, config: Config = None, explain: bool = False) -> None:
     """Print every setting, its value and where the value came from.
 
-    Examples:
+    For example:
 
     - farebox config show
     - farebox config show --explain
@@ -42,7 +42,7 @@ def show(*, config: Config = None, explain: bool = False) -> None:
 def check(*, config: Config = None) -> None:
     """Check the settings without starting anything.
 
-    Example:
+    For example:
 
     - farebox config check --config /etc/farebox.toml
     """

@@ -17,7 +17,7 @@ def control(
 
     With `server.tls_certificate` and `server.tls_key` it speaks HTTPS. Gateways need the file `link.token` of its home.
 
-    Example:
+    For example:
 
     - farebox control --listen 0.0.0.0:9443
 

@@ -17,7 +17,7 @@ def doctor(
 ) -> int:
     """Check this machine and these settings; every finding says what to do. Ends with 1 if something is bad.
 
-    Example:
+    For example:
 
     - farebox doctor
     """

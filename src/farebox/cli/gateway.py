@@ -20,7 +20,7 @@ def gateway(
 
     Vendor keys are read from this machine's environment. Several workers may share a port; give each its own name.
 
-    Example:
+    For example:
 
     - farebox gateway --control https://control.internal:9443 --token-file link.token --name w1
 

@@ -1,6 +1,7 @@
 """Commands for API keys, through the management API of a running Farebox. Refuses to open the store."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -11,28 +12,13 @@ from farebox.cli.table import table
 Url = Annotated[str | None, Parameter(help="address of the Farebox; default: FAREBOX_URL, else this machine's")]
 
 
-def create(
-    name: str,
-    *,
-    limit: float | None = None,
-    reset: Literal["daily", "weekly", "monthly"] | None = None,
-    expires: str | None = None,
-    model: Sequence[str] = (),
-    provider: Sequence[str] = (),
-    management: bool = False,
-    url: Url = None,
-) -> None:
-    """Create a key and print it. It is not stored and can't be shown again.
-
-    Examples:
-
-    - farebox keys create laptop
-    - farebox keys create ci --limit 10 --reset monthly --model openai/gpt-5-mini
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What the key may do.
 
     Parameters
     ----------
-    name
-        What the key is for.
     limit
         Most that may be spent, in USD.
     reset
@@ -46,10 +32,37 @@ def create(
     management
         A key that manages keys instead of calling models.
     """
-    body: dict[str, Json] = {"name": name, "models": list(model), "providers": list(provider)}
-    body |= {"scopes": ["management" if management else "inference"]}
-    body |= {
-        key: value for key, value in {"limit": limit, "limit_reset": reset, "expires_at": expires}.items() if value
+
+    limit: Decimal | None = None
+    reset: Literal["daily", "weekly", "monthly"] | None = None
+    expires: str | None = None
+    model: tuple[str, ...] = ()
+    provider: tuple[str, ...] = ()
+    management: Annotated[bool, Parameter(negative="")] = False
+
+
+UNBOUND = Bounds()
+
+
+def create(
+    name: Annotated[str, Parameter(help="What the key is for.")], *, bounds: Bounds = UNBOUND, url: Url = None
+) -> None:
+    """Create a key and print it. It is not stored and can't be shown again.
+
+    For example:
+
+    - farebox keys create laptop
+    - farebox keys create ci --limit 10 --reset monthly --model openai/gpt-5-mini
+    """
+    body: dict[str, Json] = {
+        "name": name,
+        "models": list(bounds.model),
+        "providers": list(bounds.provider),
+        "scopes": ["management" if bounds.management else "inference"],
+        # JSON has no decimals of its own; the API reads any number exactly.
+        "limit": None if bounds.limit is None else float(bounds.limit),
+        "limit_reset": bounds.reset,
+        "expires_at": bounds.expires,
     }
     print(Client(url).call("POST", "/api/v1/keys", body)["key"])
 
@@ -57,7 +70,7 @@ def create(
 def listing(*, url: Url = None) -> None:
     """List the keys, newest first. `hash` is what `revoke` wants.
 
-    Example:
+    For example:
 
     - farebox keys list
     """
@@ -68,7 +81,7 @@ def listing(*, url: Url = None) -> None:
 def revoke(hash: str, *, url: Url = None) -> None:
     """Revoke a key for good. Workers refuse it within a second or two.
 
-    Example:
+    For example:
 
     - farebox keys revoke 4fK2pQx9aB
 

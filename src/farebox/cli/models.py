@@ -20,7 +20,7 @@ def models(
 ) -> None:
     """List the models of a running Farebox: slug, context, USD per million tokens.
 
-    Examples:
+    For example:
 
     - farebox models
     - farebox models sonnet

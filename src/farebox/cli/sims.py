@@ -12,7 +12,7 @@ def sims(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> in
 
     All options belong to the simulators: `farebox sims --list` prints the faults, `farebox sims -- --help` the options.
 
-    Examples:
+    For example:
 
     - farebox sims --port 8099
     - farebox sims --demo

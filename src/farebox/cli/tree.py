@@ -4,15 +4,17 @@ Commands are named by import path and loaded when they are called: an overview u
 command that is called brings its own documentation.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
 
 from farebox import __version__
 from farebox.app.exits import Exit
 from farebox.cli.errors import CommandFailed
-from farebox.cli.main import COMMANDS, GROUPS
+from farebox.cli.main import COMMANDS, GROUPS, overview
 from farebox.settings import SettingsError
 
 
@@ -40,6 +42,16 @@ def _register(app: App, commands: Sequence[tuple[str, str, str]], called: Sequen
     for name, path, text in commands:
         own = {} if name in called else {"help": text}
         app.command(f"farebox.cli.{path}", name=name, help_epilogue="", **own)
+
+
+def help_text(words: Sequence[str], *, width: int = 100) -> str:
+    """What `farebox WORDS --help` prints, for the documentation."""
+    if not words:
+        return overview()
+    text = io.StringIO()
+    console = Console(file=text, width=width, color_system=None, force_terminal=False)
+    build(words).help_print(list(words), console=console)
+    return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
 
 
 def run(arguments: list[str]) -> int:

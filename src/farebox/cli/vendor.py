@@ -13,7 +13,7 @@ from farebox.vendors.registry import load_builtin
 def check(name: str) -> int:
     """Print a vendor's description as it holds, and whether it can be reached from here.
 
-    Example:
+    For example:
 
     - farebox vendor check deepseek
     """
@@ -32,7 +32,7 @@ def check(name: str) -> int:
 def listing(*, live: bool = False) -> None:
     """List vendors and the environment variable that makes each one live.
 
-    Examples:
+    For example:
 
     - farebox vendor list
     - farebox vendor list --live

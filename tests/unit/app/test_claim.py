@@ -1,3 +1,5 @@
+"""A home and a port have one supervisor, and what a killed one left is found again."""
+
 import os
 import signal
 import socket

@@ -1,3 +1,5 @@
+"""Children are kept alive, given up and ended as promised; every wait is for an event, bounded by a deadline."""
+
 import asyncio
 import os
 import signal
