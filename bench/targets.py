@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from bench.scenarios import Scenario
 
 PEERS = Path(__file__).parent / "peers"
 LITELLM = "1.109.1"
+KEY = re.compile(r"sk-farebox-v1-[0-9A-Za-z-]{61}")
 MOCK_PORT = 9100
 FARE_CPU, LOAD_CPU = (0, 1) if (os.cpu_count() or 1) > 1 else (None, None)
 
@@ -100,14 +103,15 @@ class Farebox(Target):
 
     def start(self) -> None:
         home = self.room / "home"
-        subprocess.run(["rm", "-rf", str(home)], check=True)
+        shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
+        (self.room / f"{self.name}.log").unlink(missing_ok=True)
         config = self.room / "farebox.toml"
         config.write_text(self._settings(home))
         environ = {"FAREBOX_HOME": str(home)}
         command = [str(Path(sys.executable).parent / "farebox"), "serve", "--config", str(config)]
         self._serve(command, environ)
-        self.key = self._owner_key(home)
+        self.key = self._owner_key()
 
     def _settings(self, home: Path) -> str:
         lines = [f'home = "{home}"', "[server]", f"port = {self.port}", "workers = 1", '[local]\nmode = "off"']
@@ -123,14 +127,15 @@ class Farebox(Target):
                 ]
         return "\n".join(lines) + "\n"
 
-    def _owner_key(self, home: Path) -> str:
-        file = home / "owner.key"
+    def _owner_key(self) -> str:
+        """The key that a first start prints."""
+        log = self.room / f"{self.name}.log"
         until = time.monotonic() + self.boot_s
         while time.monotonic() < until and not (self.server and self.server.ended):
-            if file.exists() and (key := file.read_text().strip()):
-                return key
+            if found := KEY.search(log.read_text(errors="replace")):
+                return found.group()
             time.sleep(0.1)
-        raise RuntimeError(f"Farebox wrote no {file}; see {self.room / 'farebox.log'}")
+        raise RuntimeError(f"Farebox printed no key; see {log}")
 
 
 class LiteLlm(Target):

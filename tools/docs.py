@@ -5,7 +5,6 @@ python -m tools.docs [--check]      writes the pages, or fails if they differ fr
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +78,8 @@ def http() -> str:
     control = MagicMock()
     for page in [*house.pages(control), *keys.pages(control), *listings.pages(control)]:
         if page.documented:
-            out += row(f"`{page.method} {re.sub(r":path}", "}", page.paths()[0])}`", str(page.access), page.summary)
+            path = page.paths()[0].replace(":path}", "}")
+            out += row(f"`{page.method} {path}`", str(page.access), page.summary)
     return out
 
 
