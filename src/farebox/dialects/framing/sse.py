@@ -20,12 +20,13 @@ class SseEvent(NamedTuple):
 class Splitter:
     """Bytes in, whole events out. Comments are counted, ids and retry times dropped."""
 
-    __slots__ = ("_begun", "_data", "_line", "_name", "_size", "_skip_lf", "comments", "limit")
+    __slots__ = ("_begun", "_data", "_held", "_line", "_name", "_size", "_skip_lf", "comments", "limit")
 
     def __init__(self, limit: int = EVENT_BYTES_MAX) -> None:
         self.limit = limit
         self.comments = 0
-        self._line = b""
+        self._line: list[bytes] = []
+        self._held = 0
         self._data: list[bytes] = []
         self._name = b""
         self._size = 0
@@ -44,12 +45,16 @@ class Splitter:
             if data.startswith(b"\n"):
                 data = data[1:]
         if self._line:
-            if len(self._line) + len(data) > self.limit + 65536 and b"\n" not in data and b"\r" not in data:
-                raise AnswerTooLarge(metadata={"what": "event"})
-            data = self._line + data
+            self._line.append(data)
+            self._held += len(data)
+            if b"\n" not in data and b"\r" not in data and self._begun:
+                self._check(self._held)
+                return []
+            data = b"".join(self._line)
+            self._line.clear()
         if not self._begun:
             if len(data) < len(_BOM) and _BOM.startswith(data):
-                self._line = data
+                self._keep(data)
                 return []
             self._begun = True
             if data.startswith(_BOM):
@@ -58,10 +63,19 @@ class Splitter:
             self._skip_lf = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         lines = data.split(b"\n")
-        self._line = lines.pop()
-        if len(self._line) > self.limit:
-            raise AnswerTooLarge(metadata={"what": "line"})
+        self._keep(lines.pop())
         return self._lines(lines)
+
+    def _keep(self, begun: bytes) -> None:
+        """The begin of a line; its pieces are joined only once it is whole, so that tiny cuts cost no more."""
+        self._held = len(begun)
+        self._check(self._held)
+        if begun:
+            self._line.append(begun)
+
+    def _check(self, size: int) -> None:
+        if size > self.limit:
+            raise AnswerTooLarge(metadata={"what": "event"})
 
     def _lines(self, lines: list[bytes]) -> list[SseEvent]:
         events: list[SseEvent] = []
@@ -84,8 +98,7 @@ class Splitter:
 
     def _take(self, value: bytes) -> None:
         self._size += len(value) + 1
-        if self._size > self.limit:
-            raise AnswerTooLarge(metadata={"what": "event"})
+        self._check(self._size)
         self._data.append(value)
 
     def rest(self) -> list[SseEvent]:

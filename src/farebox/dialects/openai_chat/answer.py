@@ -2,6 +2,7 @@
 finish reasons; all other members stay the bytes they were. Refuses framing and pricing (see `relay_stream`, `relay_whole`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from farebox.dialects.ports import Envelope, Outcome, Target
 from farebox.dialects.shared.think import ThinkSplitter
 from farebox.dialects.shared.vendor_errors import from_value
 from farebox.ir.errors import Garbled, VendorFailed
+
+Fields = dict[str, bytes | Raw]
 
 members = msgspec.json.Decoder(dict[str, Raw]).decode
 _objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
@@ -27,7 +30,7 @@ _CONTENT_MEMBERS = ("refusal", "audio", "images", "function_call", "executed_too
 _TEXT_KINDS = ("text", "output_text")
 
 
-def join(fields: dict[str, bytes | Raw]) -> bytes:
+def join(fields: Mapping[str, bytes | Raw]) -> bytes:
     """A JSON object of ready members."""
     return b"{" + b",".join([b'"%b":%b' % (_key(name), bytes(raw)) for name, raw in fields.items()]) + b"}"
 
@@ -66,7 +69,7 @@ class Answer:
 
     def __init__(self, envelope: Envelope, target: Target, outcome: Outcome, *, whole: bool = False) -> None:
         self.outcome = outcome
-        self.extras: dict[str, bytes | Raw] = {}
+        self.extras: Fields = {}
         self.seen: set[int] = set()
         self.finished: set[int] = set()
         self.spoke = False
@@ -187,21 +190,23 @@ class Answer:
         if not body and text is not None:
             message = {"content": text}
         before = self.spoke
-        message = self._message(message, index, ended=bool(word))
+        ours = self._message(message, index, ended=bool(word))
         if native and not word:
             self._blank.add(index)
         finish, native_raw = b"null", b"null"
         if word:
             finish, native_raw = self._finish(word, prior or native, index)
-        elif not message and not before and not self._whole:
+        elif not ours and not before and not self._whole:
             return b""
         choice.pop("index", None)
-        fields: dict[str, bytes | Raw] = {
+        fields: Fields = {
             "index": b"%d" % index,
-            member: join(message),
+            member: join(ours),
             "finish_reason": finish,
             "native_finish_reason": native_raw,
         }
+        if "logprobs" in choice and bytes(choice["logprobs"])[:1] != b"{":
+            choice["logprobs"] = Raw(_NULL)
         fields.update(choice)
         return join(fields)
 
@@ -216,9 +221,14 @@ class Answer:
             raise VendorFailed(detail=word[:64])
         return _encode(common), native
 
-    def blank_end(self) -> bytes:
-        """Some vendors end tool calls with an empty finish reason: the chunk that says it properly. Empty if none is due."""
-        due = self._blank - self.finished if self._blank >= self.seen - self.finished else set()
+    def blank_end(self, *, certain: bool) -> bytes:
+        """Some vendors end with an empty finish reason, or (`certain`: usage and end mark came) with none at all: the chunk that
+        says it properly. Empty if none is due.
+        """
+        open_choices = self.seen - self.finished
+        due = open_choices if certain or self._blank >= open_choices else set()
+        if due and "finish_missing" not in self.outcome.flags:
+            self.outcome.flags.append("finish_missing")
         out = []
         for index in sorted(due):
             finish, native = self._finish("stop", b'""', index)
@@ -227,32 +237,14 @@ class Answer:
             )
         return self.open_head() + b',"choices":[' + b",".join(out) + b"]}" if out else b""
 
-    def _message(self, message: dict[str, Raw], index: int, *, ended: bool) -> dict[str, bytes | Raw]:
+    def _message(self, message: dict[str, Raw], index: int, *, ended: bool) -> Fields:
         """The delta or message, rewritten."""
         reasoning, details = self._pop_reasoning(message)
-        out: dict[str, bytes | Raw] = {}
+        out: Fields = {}
         if "role" in message:
             message.pop("role")
             out["role"] = b'"assistant"'
-        content = given(message.get("content"))
-        if content[:1] == b"[":
-            thought, answer = _split_list(_value(content))
-            reasoning += thought
-            message["content"] = Raw(_encode(answer))
-            self._count(answer)
-        elif content:
-            text = _string(content)
-            if self._target.reasoning_field == "think":
-                thought, text = self._think(text, index, ended=ended)
-                reasoning += thought
-                message["content"] = Raw(_encode(text))
-            self._count(text)
-        elif ended and index in self._splitters:
-            thought, text = self._splitters[index].close()
-            reasoning += thought
-            if text:
-                message["content"] = Raw(_encode(text))
-                self._count(text)
+        reasoning += self._content(message, index, ended=ended)
         out.update(self._reasoning(reasoning, details))
         if given(message.get("tool_calls")):
             message["tool_calls"] = Raw(self._tool_calls(_objects(message["tool_calls"]), index))
@@ -263,6 +255,30 @@ class Answer:
                 self.spoke = True
         out.update(message)
         return out
+
+    def _content(self, message: dict[str, Raw], index: int, *, ended: bool) -> str:
+        """Puts the answer text in place and gives the reasoning found in it."""
+        content = given(message.get("content"))
+        thought = ""
+        if content[:1] == b'"':
+            text = _string(content)
+            if self._target.reasoning_field == "think":
+                thought, text = self._think(text, index, ended=ended)
+                message["content"] = Raw(_encode(text))
+        elif content[:1] == b"[":
+            thought, text = _split_list(_value(content))
+            message["content"] = Raw(_encode(text))
+        elif content:
+            text = content.decode()
+            message["content"] = Raw(_encode(text))
+        elif ended and index in self._splitters:
+            thought, text = self._splitters[index].close()
+            if text:
+                message["content"] = Raw(_encode(text))
+        else:
+            return ""
+        self._count(text)
+        return thought
 
     def _count(self, text: str) -> None:
         if text:
@@ -288,7 +304,7 @@ class Answer:
         details = given(message.pop("reasoning_details", None))
         return text, details if details[:1] == b"[" and details != b"[]" else b""
 
-    def _reasoning(self, text: str, details: bytes) -> dict[str, bytes | Raw]:
+    def _reasoning(self, text: str, details: bytes) -> Fields:
         if not text and not details:
             return {}
         if not text and details:
@@ -299,40 +315,39 @@ class Answer:
         if not self._envelope.include_reasoning:
             return {}
         self.spoke = True
-        out: dict[str, bytes | Raw] = {}
+        out: Fields = {}
         if text:
             out["reasoning"] = _encode(text)
         out["reasoning_details"] = details or reasoning_detail(text)
         return out
 
     def _tool_calls(self, calls: list[dict[str, Raw]], index: int) -> bytes:
-        out: list[bytes] = []
-        for position, call in enumerate(calls):
-            function = members(given(call.get("function")) or b"{}")
-            named = len(given(function.get("name"))) > 2
-            if named:
-                self.stateless = False
-                number = self._calls.get(index, 0)
-                self._calls[index] = number + 1
-                self.outcome.tool_calls += 1
-                if len(given(call.get("id"))) <= 2:
-                    base = (self._envelope.id.removeprefix("gen-") or self.outcome.upstream_id)[-16:]
-                    call["id"] = Raw(_encode(f"call_{base}_{index}_{number}"))
-                if "type" not in call:
-                    call["type"] = Raw(b'"function"')
-                position = number if "index" not in call else position
-            arguments = given(function.get("arguments"))
-            if arguments[:1] == b"{":
-                function["arguments"] = Raw(_encode(arguments.decode()))
-                call["function"] = Raw(join(dict(function)))
-            elif self._whole and "function" in call and not arguments:
-                function["arguments"] = Raw(b'"{}"')
-                call["function"] = Raw(join(dict(function)))
-            if not self._whole:
-                call.setdefault("index", Raw(b"%d" % position))
-            self.spoke = True
-            out.append(join(dict(call)))
+        out = [join(self._tool_call(call, index, position)) for position, call in enumerate(calls)]
+        self.spoke = True
         return b"[" + b",".join(out) + b"]"
+
+    def _tool_call(self, call: dict[str, Raw], index: int, position: int) -> dict[str, Raw]:
+        """One call or a piece of one: with an id and an index even where the vendor gave none."""
+        function = members(given(call.get("function")) or b"{}")
+        if len(given(function.get("name"))) > 2 or given(call.get("custom")).find(b'"name"') > 0:
+            self.stateless = False
+            position = self._calls.get(index, 0)
+            self._calls[index] = position + 1
+            self.outcome.tool_calls += 1
+            if len(given(call.get("id"))) <= 2:
+                base = (self._envelope.id.removeprefix("gen-") or self.outcome.upstream_id)[-16:]
+                call["id"] = Raw(_encode(f"call_{base}_{index}_{position}"))
+            call.setdefault("type", Raw(b'"function"'))
+        arguments = given(function.get("arguments"))
+        if arguments[:1] == b"{":
+            function["arguments"] = Raw(_encode(arguments.decode()))
+            call["function"] = Raw(join(function))
+        elif self._whole and function and not arguments:
+            function["arguments"] = Raw(b'"{}"')
+            call["function"] = Raw(join(function))
+        if not self._whole and not given(call.get("index")):
+            call["index"] = Raw(b"%d" % position)
+        return call
 
 
 def _split_list(parts: list[Any]) -> tuple[str, str]:

@@ -151,14 +151,14 @@ def _content(reader: Reader) -> list[AnyPart]:
 
 def _part(fields: dict[str, Raw], path: str) -> AnyPart:
     reader = Reader(fields, path)
-    kind = reader.text("type")
+    kind = reader.text("type") or ""
     if kind == "text":
         text, cache = reader.text("text"), _cache(reader.value("cache_control"))
         return Text(text=text or "", cache=cache, extras=reader.extras(NAME))
     if kind == "refusal":
         return Refusal(text=reader.text("refusal") or "", extras=reader.extras(NAME))
-    decode = {"image_url": _image, "input_audio": _audio, "file": _file, "video_url": _video}.get(kind or "")
-    inner = reader.inner(kind) if decode is not None and bytes(fields.get(kind or "", b""))[:1] == b"{" else None
+    decode = {"image_url": _image, "input_audio": _audio, "file": _file, "video_url": _video}.get(kind)
+    inner = reader.inner(kind) if decode is not None and bytes(fields.get(kind, b""))[:1] == b"{" else None
     if decode is None or inner is None:
         return Opaque(payload=Raw(_encode(fields)), origin=Origin(NAME))
     cache = _cache(reader.value("cache_control"))

@@ -34,7 +34,7 @@ class CallHead(Struct, gc=False):
 
 class MessageHead(Struct, gc=False):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[PartHead] | None | UnsetType = UNSET
+    content: str | list[PartHead] | UnsetType | None = UNSET
     name: Short | None = None
     tool_call_id: Short | None = None
     tool_calls: list[CallHead] | None = None

@@ -60,7 +60,7 @@ def _join(out: dict[str, bytes | Raw]) -> bytes:
         pieces += (mark, _name(name), b'":', raw)
         mark = b',"'
     pieces.append(b"}")
-    return b"".join(pieces)  # type: ignore[arg-type]
+    return b"".join(pieces)
 
 
 def _name(name: str) -> bytes:

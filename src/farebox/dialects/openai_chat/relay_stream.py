@@ -4,6 +4,8 @@ and the end of the stream; what a chunk becomes is `answer`'s.
 Nothing is handed out before the first content: until then a failure may still go elsewhere.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from farebox.dialects.framing.splice import Template, learn
@@ -121,7 +123,7 @@ class ChatRelayStream:
         if self._splitter is None and b"\r" in data:
             self._splitter = Splitter()
         if self._splitter is not None:
-            return self._events([event for event in self._splitter.feed(data)])
+            return self._events(self._splitter.feed(data))
         cut = data.rfind(b"\n\n")
         if cut < 0:
             return self._keep(data)
@@ -138,7 +140,7 @@ class ChatRelayStream:
             raise AnswerTooLarge(metadata={"what": "body"})
         return b""
 
-    def _events(self, events: list[tuple[bytes, bytes]]) -> bytes:
+    def _events(self, events: Iterable[tuple[bytes, bytes]]) -> bytes:
         out: list[bytes] = []
         for name, data in events:
             if self._stopped:
@@ -167,7 +169,7 @@ class ChatRelayStream:
                 except AttemptError as error:
                     self._broke(error)
             else:
-                out.append(self._events(list(Splitter().feed(event))))
+                out.append(self._events(Splitter().feed(event)))
         return b"".join(out)
 
     def _event(self, data: bytes, name: bytes, framed: bytes = b"") -> bytes:
@@ -228,11 +230,11 @@ class ChatRelayStream:
         if self._whole is not None:
             return self._one_chunk(b"".join(self._whole))
         if self._splitter is not None:
-            return self._events(list(self._splitter.rest()))
+            return self._events(self._splitter.rest())
         if self._pieces:
             rest = b"".join(self._pieces)
             self._pieces.clear()
-            return self._events(list(Splitter().feed(rest + b"\n\n")))
+            return self._events(Splitter().feed(rest + b"\n\n"))
         return b""
 
     def _one_chunk(self, body: bytes) -> bytes:
@@ -246,7 +248,8 @@ class ChatRelayStream:
     def _conclude(self) -> bytes:
         """The vendor's end: was it complete?"""
         outcome, answer = self.outcome, self._answer
-        blank = answer.blank_end()
+        spoke = outcome.content_chars or outcome.reasoning_chars or outcome.tool_calls or outcome.committed
+        blank = answer.blank_end(certain=bool(self._done and outcome.usage is not None and spoke))
         out = self._hand_out(b"data: " + blank + b"\n\n", content=False) if blank else b""
         outcome.ended = True
         said = outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls

@@ -79,30 +79,34 @@ def _object(wish: ReasoningWish) -> dict[str, object]:
 def write_wish(wish: ReasoningWish, target: Target, max_tokens: int | None) -> tuple[dict[str, bytes], list[Warning]]:
     """The vendor's members for this wish."""
     spelling = target.reasoning_wish or "reasoning_effort"
-    on, word = _on(wish), _effort(wish, max_tokens)
-    out: dict[str, object] = {}
     if spelling == "reasoning":
-        out["reasoning"] = _object(wish)
-    elif on is None:
+        return {"reasoning": _encode(_object(wish))}, []
+    on = _on(wish)
+    if on is None:
         return {}, []
-    elif spelling == "reasoning_effort":
-        if word is not None:
-            out["reasoning_effort"] = word
-    elif spelling in ("thinking", "thinking_effort", "thinking_budget"):
-        thinking: dict[str, object] = {"type": "enabled" if on else "disabled"}
-        budget = _budget(wish, max_tokens)
-        if spelling == "thinking_budget" and on and budget:
-            thinking["budget_tokens"] = budget
-        out["thinking"] = thinking
-        if spelling == "thinking_effort" and on and word is not None:
-            out["reasoning_effort"] = word
-    elif spelling == "enable_thinking":
-        out["enable_thinking"] = on
-        budget = _budget(wish, max_tokens)
-        if on and budget:
-            out["thinking_budget"] = budget
-    elif spelling == "chat_template_kwargs":
-        out["chat_template_kwargs"] = {"enable_thinking": on}
-    else:
-        return {}, [Warning(DROPPED, "$.reasoning", "This provider takes no reasoning parameters.")]
+    word = _effort(wish, max_tokens)
+    out: dict[str, object]
+    match spelling:
+        case "reasoning_effort":
+            out = {"reasoning_effort": word} if word is not None else {}
+        case "thinking" | "thinking_effort" | "thinking_budget":
+            out = _thinking(spelling, wish, max_tokens, on=on)
+        case "enable_thinking":
+            budget = _budget(wish, max_tokens) if on else None
+            out = {"enable_thinking": on} | ({"thinking_budget": budget} if budget else {})
+        case "chat_template_kwargs":
+            out = {"chat_template_kwargs": {"enable_thinking": on}}
+        case _:
+            return {}, [Warning(DROPPED, "$.reasoning", "This provider takes no reasoning parameters.")]
     return {name: _encode(value) for name, value in out.items()}, []
+
+
+def _thinking(spelling: str, wish: ReasoningWish, max_tokens: int | None, *, on: bool) -> dict[str, object]:
+    thinking: dict[str, object] = {"type": "enabled" if on else "disabled"}
+    budget, word = _budget(wish, max_tokens), _effort(wish, max_tokens)
+    if spelling == "thinking_budget" and on and budget:
+        thinking["budget_tokens"] = budget
+    out: dict[str, object] = {"thinking": thinking}
+    if spelling == "thinking_effort" and on and word is not None:
+        out["reasoning_effort"] = word
+    return out

@@ -18,39 +18,49 @@ from farebox.ir import errors as e
 BODY_BYTES_MAX = 65536
 RETRY_AFTER_S_MAX = 10.0**9
 
-_CONTEXT = re.compile(
-    r"context.{0,20}(?:length|window|size|limit)|maximum.{0,12}(?:context|prompt|input).{0,20}(?:length|tokens?)|too many (?:input )?tokens"
-    r"|prompt.{0,20}too long|input.{0,30}too long|exceed_context_size|(?:input|prompt) tokens? .{0,30}exceed|token limit exceeded"
-    r"|reduce the length|range of input length",
-    re.IGNORECASE,
+
+def _any(*words: str) -> re.Pattern[str]:
+    return re.compile("|".join(words), re.IGNORECASE)
+
+
+_CONTEXT = _any(
+    r"context.{0,20}(?:length|window|size|limit)",
+    r"maximum.{0,12}(?:context|prompt|input).{0,20}(?:length|tokens?)",
+    r"too many (?:input )?tokens",
+    r"(?:prompt|input|messages).{0,30}too long",
+    r"exceed_context_size",
+    r"(?:input|prompt) tokens? .{0,30}exceed",
+    r"token limit (?:exceeded|reached)",
+    r"reduce the length",
+    r"range of input length",
 )
-_UNSUPPORTED = re.compile(
-    r"unsupported|not supported|does(?:n't| not) support|not support|unrecogni[sz]ed (?:request )?(?:argument|parameter)|unknown (?:parameter|field|variant)"
-    r"|unexpected (?:keyword|field|argument)|extra inputs? (?:are|is) not permitted|not permitted|only supports?|no schema mode",
-    re.IGNORECASE,
+_UNSUPPORTED = _any(
+    r"unsupported|not supported|does(?:n't| not) support|not support\b|no schema mode|not enabled for this model",
+    r"endpoints found that support",
+    r"unrecogni[sz]ed (?:request )?(?:argument|parameter)|unknown (?:parameter|field|variant)",
+    r"unexpected (?:keyword|field|argument)|not permitted|only supports?",
 )
-_FILTERED = re.compile(
-    r"moderat|content.?(?:policy|filter|management)|flagged|safety|sensitive|inappropriate|prohibited|region|country|territory|data_inspection",
-    re.IGNORECASE,
+_FILTERED = _any(
+    r"moderat|content.?(?:policy|filter|management)|flagged|safety|sensitive|inappropriate|prohibited|data_inspection",
+    r"region|country|territory",
 )
-_EXHAUSTED = re.compile(
-    r"insufficient.{0,4}(?:quota|balance|credit|fund)|credit balance|exceeded your current quota|billing|payment|arrears|out of credits?"
-    r"|spend(?:ing)?.limit|used all available credits",
-    re.IGNORECASE,
+_EXHAUSTED = _any(
+    r"insufficient.{0,4}(?:quota|balance|credit|fund)|credit balance|exceeded your current quota|billing|payment|arrears",
+    r"out of credits?|spend(?:ing)?.limit|used all available credits",
 )
-_MODEL_MISSING = re.compile(
-    r"model_not_found|invalid.model|unknown.model|model.{0,80}(?:does not exist|not exist|not found|is not available|is not a valid|doesn't exist)"
-    r"|not a valid model|deploymentnotfound|no endpoints found|no such model|is not supported by any provider",
-    re.IGNORECASE,
+_MODEL_MISSING = _any(
+    r"model_not_found|invalid.model|unknown.model|not a valid model|deploymentnotfound|no endpoints found|no such model",
+    r"model.{0,80}(?:does not exist|not exist|not found|is not available|is not a valid|doesn't exist)",
+    r"is not supported by any provider",
 )
-_CREDENTIAL = re.compile(
-    r"(?:incorrect|invalid|wrong|bad|expired|revoked|no).{0,12}(?:api.?key|token|credential)|api.?key.{0,20}(?:invalid|incorrect|not valid|expired)"
-    r"|wrong_api_key|unauthori[sz]ed|authentication|api-key you provided",
-    re.IGNORECASE,
+_CREDENTIAL = _any(
+    r"(?:incorrect|invalid|wrong|bad|expired|revoked|no).{0,12}(?:api.?key|auth.?token|access.?token|credential)",
+    r"api.?key.{0,20}(?:invalid|incorrect|not valid|expired)",
+    r"wrong_api_key|unauthori[sz]ed|authentication|api-key you provided",
 )
-_OVERLOADED = re.compile(
-    r"overload|over capacity|no capacity|capacity_exhausted|too busy|server is busy", re.IGNORECASE
-)
+_OVERLOADED = _any(r"overload|over capacity|no capacity|capacity_exhausted|too busy|server is busy")
+_MODEL_FAULT = _any(r"tool_use_failed|json_validate_failed|did not call a tool")
+_REFUSED_FOR_CONTENT = _any(r"content.?(?:policy|filter|management)|responsibleai|data_inspection|moderation")
 _STATUS_OF_WORD = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
@@ -190,9 +200,10 @@ def _kind(status: int, words: str, what: Said) -> type[e.AttemptError]:
         return _kind_of_denial(status, words, what)
     if status == 429:
         return e.CredentialExhausted if _EXHAUSTED.search(words) else e.VendorRateLimited
+    if status == 404:
+        return e.VendorUnsupported if _UNSUPPORTED.search(words) else e.VendorModelMissing
     fixed: dict[int, type[e.AttemptError]] = {
         402: e.CredentialExhausted,
-        404: e.VendorModelMissing,
         408: e.VendorTimedOut,
         410: e.VendorModelMissing,
         413: e.VendorTooLarge,
@@ -211,6 +222,7 @@ def _kind(status: int, words: str, what: Said) -> type[e.AttemptError]:
 def _kind_of_refusal(words: str) -> type[e.AttemptError]:
     for pattern, kind in (
         (_CONTEXT, e.VendorContextTooLong),
+        (_MODEL_FAULT, e.VendorFailed),
         (_CREDENTIAL, e.CredentialRejected),
         (_MODEL_MISSING, e.VendorModelMissing),
         (_EXHAUSTED, e.CredentialExhausted),
