@@ -2,12 +2,14 @@
 
 import ast
 import re
+import subprocess
 import tomllib
 
 from house.source import PACKAGE, ROOT, docstrings, functions, product, python, text, tracked
 
 MODULE_LINES = 400
 FUNCTION_LINES = 60
+FRONT_DOOR_LINES = 60
 PARAMETERS = 6
 VENDOR_FILE_LINES = 60
 QUIRK_LINES = 15
@@ -220,3 +222,9 @@ def test_the_repository_names_no_machine_and_no_registry() -> None:
 def test_the_version_is_said_once() -> None:
     declared = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]["version"]
     assert f'__version__ = "{declared}"' in text(PACKAGE / "__init__.py")
+
+
+def test_the_front_door_is_short_plain_shell() -> None:
+    assert text(ROOT / "dev").count("\n") <= FRONT_DOOR_LINES
+    for script in (ROOT / "dev", *tracked("tools/*.sh")):
+        assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0, script
