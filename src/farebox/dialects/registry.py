@@ -5,8 +5,15 @@ from types import MappingProxyType
 
 from farebox.dialects.openai_chat.halves import ChatClient, ChatServer
 from farebox.dialects.openai_chat.relay import ChatRelay
+from farebox.dialects.openai_completions.halves import CompletionClient, CompletionRelay, CompletionServer
+from farebox.dialects.openai_embeddings.halves import EmbeddingClient, EmbeddingRelay, EmbeddingServer
 from farebox.dialects.ports import ClientHalf, Relay, ServerHalf
 
-SERVERS: Mapping[str, ServerHalf] = MappingProxyType({half.name: half for half in (ChatServer(),)})
-CLIENTS: Mapping[str, ClientHalf] = MappingProxyType({half.name: half for half in (ChatClient(),)})
-RELAYS: Mapping[str, Relay] = MappingProxyType({ChatServer.name: ChatRelay()})
+_servers: tuple[ServerHalf, ...] = (ChatServer(), CompletionServer(), EmbeddingServer())
+_clients: tuple[ClientHalf, ...] = (ChatClient(), CompletionClient(), EmbeddingClient())
+
+SERVERS: Mapping[str, ServerHalf] = MappingProxyType({half.name: half for half in _servers})
+CLIENTS: Mapping[str, ClientHalf] = MappingProxyType({half.name: half for half in _clients})
+RELAYS: Mapping[str, Relay] = MappingProxyType(
+    {ChatServer.name: ChatRelay(), CompletionServer.name: CompletionRelay(), EmbeddingServer.name: EmbeddingRelay()}
+)

@@ -62,6 +62,11 @@ def reasoning_detail(text: str, index: int = 0) -> bytes:
 class Answer:
     """One answer on its way through. Raises an `AttemptError` for errors in it."""
 
+    WHOLE_KIND = "chat.completion"
+    CHUNK_KIND = "chat.completion.chunk"
+    FAILED_CHOICE = b'{"index":0,"delta":{"content":""},"finish_reason":"error","native_finish_reason":null}'
+    LAST_CHOICE = b'{"index":%d,"delta":{},"finish_reason":%b,"native_finish_reason":%b}'
+
     __slots__ = (
         "_blank", "_calls", "_created_s", "_envelope", "_head", "_kind", "_splitters", "_target", "_whole",
         "extras", "finished", "outcome", "seen", "spoke", "stateless",
@@ -77,7 +82,7 @@ class Answer:
         self._envelope = envelope
         self._target = target
         self._whole = whole
-        self._kind = "chat.completion" if whole else "chat.completion.chunk"
+        self._kind = self.WHOLE_KIND if whole else self.CHUNK_KIND
         self._head = b""
         self._created_s = 0
         self._splitters: dict[int, ThinkSplitter] = {}
@@ -178,37 +183,41 @@ class Answer:
     def _choice(self, choice: dict[str, Raw], index: int) -> bytes:
         if given(choice.get("error")):
             raise from_value({"error": _value(choice["error"])})
+        native = given(choice.pop("finish_reason", None))
+        prior = given(choice.pop("native_finish_reason", None))
+        word = str(_value(native)) if native else ""
+        ours = self._said(choice, index, ended=bool(word))
+        if native and not word:
+            self._blank.add(index)
+        finish, native_raw = _NULL, _NULL
+        if word:
+            finish, native_raw = self._finish(word, prior or native, index)
+        elif not ours and not self._whole:
+            return b""
+        choice.pop("index", None)
+        fields: Fields = {"index": b"%d" % index, **(ours or self._nothing())}
+        fields["finish_reason"] = finish
+        fields["native_finish_reason"] = native_raw
+        if "logprobs" in choice and bytes(choice["logprobs"])[:1] != b"{":
+            choice["logprobs"] = Raw(_NULL)
+        fields.update(choice)
+        return join(fields)
+
+    def _nothing(self) -> Fields:
+        return {"message" if self._whole else "delta": b"{}"}
+
+    def _said(self, choice: dict[str, Raw], index: int, *, ended: bool) -> Fields:
+        """The member that carries what is said in this choice; empty if nothing is."""
         member = "message" if self._whole else "delta"
         source = choice.pop(member, None)
         other = choice.pop("delta" if self._whole else "message", None)
         text = choice.pop("text", None)
         body = given(source) or given(other)
-        native = given(choice.pop("finish_reason", None))
-        prior = given(choice.pop("native_finish_reason", None))
-        word = str(_value(native)) if native else ""
         message = members(body) if body else {}
         if not body and text is not None:
             message = {"content": text}
-        before = self.spoke
-        ours = self._message(message, index, ended=bool(word))
-        if native and not word:
-            self._blank.add(index)
-        finish, native_raw = b"null", b"null"
-        if word:
-            finish, native_raw = self._finish(word, prior or native, index)
-        elif not ours and not before and not self._whole:
-            return b""
-        choice.pop("index", None)
-        fields: Fields = {
-            "index": b"%d" % index,
-            member: join(ours),
-            "finish_reason": finish,
-            "native_finish_reason": native_raw,
-        }
-        if "logprobs" in choice and bytes(choice["logprobs"])[:1] != b"{":
-            choice["logprobs"] = Raw(_NULL)
-        fields.update(choice)
-        return join(fields)
+        ours = self._message(message, index, ended=ended)
+        return {member: join(ours)} if ours else {}
 
     def _finish(self, word: str, native: bytes, index: int) -> tuple[bytes, bytes]:
         common = finish_word(word, bool(self._calls.get(index)))
@@ -232,9 +241,7 @@ class Answer:
         out = []
         for index in sorted(due):
             finish, native = self._finish("stop", b'""', index)
-            out.append(
-                b'{"index":%d,"delta":{},"finish_reason":%b,"native_finish_reason":%b}' % (index, finish, native)
-            )
+            out.append(self.LAST_CHOICE % (index, finish, native))
         return self.open_head() + b',"choices":[' + b",".join(out) + b"]}" if out else b""
 
     def _message(self, message: dict[str, Raw], index: int, *, ended: bool) -> Fields:

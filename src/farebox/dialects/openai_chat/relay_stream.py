@@ -21,7 +21,9 @@ from farebox.money.charges import Charge
 
 WHOLE_BYTES_MAX = 64 << 20
 DONE = b"data: [DONE]\n\n"
-_KEYS = (b"content", b"reasoning_content", b"reasoning", b"arguments")
+_KEYS = (b"content", b"text", b"reasoning_content", b"reasoning", b"arguments")
+_ANSWER_KEYS = frozenset((b"content", b"text"))
+_LEARNING_TRIES = 6
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -29,26 +31,24 @@ class ChatRelayStream:
     """See `dialects.ports.RelayStream`."""
 
     __slots__ = (
-        "_answer", "_begun", "_done", "_envelope", "_held", "_pieces", "_size", "_splitter", "_stopped", "_target",
+        "_answer", "_begun", "_done", "_envelope", "_held", "_kind", "_pieces", "_size", "_splitter", "_stopped", "_target",
         "_template", "_tries", "_whole", "outcome",
     )  # fmt: skip
 
-    def __init__(self, envelope: Envelope, target: Target) -> None:
+    def __init__(self, envelope: Envelope, target: Target, kind: type[Answer] = Answer) -> None:
         self.outcome = Outcome()
         self._envelope = envelope
         self._target = target
-        self._answer = self._new_answer(self.outcome)
+        self._kind = kind
+        self._answer = kind(envelope, target, self.outcome)
         self._template: Template | None = None
-        self._tries = 4
+        self._tries = _LEARNING_TRIES
         self._pieces: list[bytes] = []
         self._size = 0
         self._held: list[bytes] = []
         self._splitter: Splitter | None = None
         self._whole: list[bytes] | None = None
         self._begun = self._stopped = self._done = False
-
-    def _new_answer(self, outcome: Outcome) -> Answer:
-        return Answer(self._envelope, self._target, outcome)
 
     def feed(self, data: bytes) -> bytes:
         if self._pieces:
@@ -72,8 +72,9 @@ class ChatRelayStream:
 
     def _spliced(self, template: Template, spliced: tuple[bytes, str]) -> bytes:
         out, text = spliced
+        self._tries = _LEARNING_TRIES
         outcome = self.outcome
-        if template.key == b"content":
+        if template.key in _ANSWER_KEYS:
             outcome.content_chars += len(text)
         elif template.key != b"arguments":
             outcome.reasoning_chars += len(text)
@@ -194,7 +195,7 @@ class ChatRelayStream:
         return self._hand_out(b"data: " + ours + b"\n\n", content=answer.spoke)
 
     def _learn(self, framed: bytes) -> None:
-        self._tries -= 1 if self._template is None else 0
+        self._tries -= 1
         self._template = learn(framed, _KEYS, self._rewritten) or self._template
 
     def _rewritten(self, framed: bytes) -> bytes:
@@ -205,7 +206,7 @@ class ChatRelayStream:
             else self._target
         )
         try:
-            answer = Answer(self._envelope, settled, Outcome())
+            answer = self._kind(self._envelope, settled, Outcome())
             ours = answer.chunk(framed[6:-2])
         except AttemptError:
             return b""
@@ -278,12 +279,20 @@ class ChatRelayStream:
 
     def fail(self, error: FareboxError, charge: Charge) -> bytes:
         self._held.clear()
-        return fail_chunk(self._answer.open_head(), self._envelope, self.outcome, error, charge)
+        return fail_chunk(
+            self._answer.open_head(), self._envelope, self.outcome, error, charge, choice=self._kind.FAILED_CHOICE
+        )
 
 
-def fail_chunk(head: bytes, envelope: Envelope, outcome: Outcome, error: FareboxError, charge: Charge) -> bytes:
+def fail_chunk(
+    head: bytes,
+    envelope: Envelope,
+    outcome: Outcome,
+    error: FareboxError,
+    charge: Charge,
+    choice: bytes = Answer.FAILED_CHOICE,
+) -> bytes:
     """The in-stream error form and the end mark."""
     usage = write_usage(outcome.usage or NOTHING, charge, byok=envelope.byok)
     body = msgspec.json.encode(error_object(error, envelope.id))
-    choice = b'{"index":0,"delta":{"content":""},"finish_reason":"error","native_finish_reason":null}'
     return b"data: " + head + b',"choices":[' + choice + b'],"error":' + body + b',"usage":' + usage + b"}\n\n" + DONE

@@ -17,10 +17,10 @@ class ChatRelayWhole:
 
     __slots__ = ("_byok", "_front", "outcome")
 
-    def __init__(self, body: bytes, envelope: Envelope, target: Target) -> None:
+    def __init__(self, body: bytes, envelope: Envelope, target: Target, kind: type[Answer] = Answer) -> None:
         self.outcome = outcome = Outcome()
         self._byok = envelope.byok
-        answer = Answer(envelope, target, outcome, whole=True)
+        answer = kind(envelope, target, outcome, whole=True)
         text = body.strip(b"\xef\xbb\xbf \t\r\n")
         if not text.startswith(b"{"):
             raise Garbled(metadata={"what": "html" if text.startswith(b"<") else "json"})

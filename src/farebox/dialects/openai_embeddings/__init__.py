@@ -1,0 +1,1 @@
+"""OpenAI embeddings. Refuses streams: an embedding comes whole."""
