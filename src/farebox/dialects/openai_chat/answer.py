@@ -23,6 +23,15 @@ _string = msgspec.json.Decoder(str).decode
 _value = msgspec.json.Decoder().decode
 _encode = msgspec.json.encode
 _NULL = b"null"
+MALFORMED = (
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    RecursionError,
+)
 _NOISE = frozenset(
     ("id", "object", "created", "model", "provider", "choices", "usage", "obfuscation", "p", "padding", "error")
 )
@@ -128,25 +137,32 @@ class Answer:
         if not outcome.upstream_model and len(given(chunk.get("model"))) > 2:
             outcome.upstream_model = str(_value(chunk["model"]))[:256]
             if _differs(outcome.upstream_model, self._target.model):
-                outcome.flags.append("model_mismatch")
+                self._flag("model_mismatch")
         raw = chunk.get("usage")
         if not given(raw) and "x_groq" in chunk:
             nested = _value(chunk["x_groq"])
             raw = Raw(_encode(nested["usage"])) if isinstance(nested, dict) and nested.get("usage") else None
         if raw is not None and given(raw):
-            usage = read_usage(raw, self._target.usage, outcome.flags)
-            if usage is not None:
-                if (
-                    outcome.usage is not None
-                    and "usage_lowered" not in outcome.flags
-                    and _lower(usage.leaves, outcome.usage.leaves)
-                ):
-                    outcome.flags.append("usage_lowered")
-                outcome.usage = usage
+            self._note_usage(raw)
+
+    def _note_usage(self, raw: Raw) -> None:
+        """The last cumulative counts win; fewer than before are flagged."""
+        outcome = self.outcome
+        usage = read_usage(raw, self._target.usage, outcome.flags)
+        if usage is not None:
+            if outcome.usage is not None and _lower(usage.leaves, outcome.usage.leaves):
+                self._flag("usage_lowered")
+            outcome.usage = usage
 
     def chunk(self, data: bytes) -> bytes:
         """One stream chunk of ours for one of the vendor's, without framing; empty if nothing is left of it."""
         self.spoke = False
+        try:
+            return self._rewritten(data)
+        except MALFORMED:
+            raise Garbled(metadata={"what": "chunk"}) from None
+
+    def _rewritten(self, data: bytes) -> bytes:
         chunk = self.parse(data)
         self.note(chunk)
         rest = {name: raw for name, raw in chunk.items() if name not in _NOISE and name != "x_groq"}
@@ -163,22 +179,25 @@ class Answer:
         if not raw:
             return []
         out: list[bytes] = []
-        try:
-            for position, choice in enumerate(_objects(raw)):
-                index = _value(choice["index"]) if given(choice.get("index")) else position
-                if not isinstance(index, int) or not 0 <= index < self._envelope.choices:
-                    if "extra_choices" not in self.outcome.flags:
-                        self.outcome.flags.append("extra_choices")
-                    continue
-                if self._whole and index in self.seen:
-                    self.outcome.flags.append("duplicate_choice")
-                self.seen.add(index)
-                rewritten = self._choice(choice, index)
-                if rewritten:
-                    out.append(rewritten)
-        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-            raise Garbled(metadata={"what": "choice"}) from None
+        for position, choice in enumerate(_objects(raw)):
+            index = _value(choice["index"]) if given(choice.get("index")) else position
+            if not isinstance(index, int) or not 0 <= index < self._envelope.choices:
+                self._flag("extra_choices")
+                continue
+            if self._whole and index in self.seen:
+                self._flag("duplicate_choice")
+            self.seen.add(index)
+            nested = choice.pop("usage", None)
+            if nested is not None and given(nested):
+                self._note_usage(nested)
+            rewritten = self._choice(choice, index)
+            if rewritten:
+                out.append(rewritten)
         return out
+
+    def _flag(self, word: str) -> None:
+        if word not in self.outcome.flags:
+            self.outcome.flags.append(word)
 
     def _choice(self, choice: dict[str, Raw], index: int) -> bytes:
         if given(choice.get("error")):
@@ -236,8 +255,8 @@ class Answer:
         """
         open_choices = self.seen - self.finished
         due = open_choices if certain or self._blank >= open_choices else set()
-        if due and "finish_missing" not in self.outcome.flags:
-            self.outcome.flags.append("finish_missing")
+        if due:
+            self._flag("finish_missing")
         out = []
         for index in sorted(due):
             finish, native = self._finish("stop", b'""', index)

@@ -12,6 +12,7 @@ from msgspec import Raw
 from farebox.dialects.openai_chat.message_rewrite import needs, rewrite
 from farebox.dialects.openai_chat.wish import DROPPED, read_wish, write_wish
 from farebox.dialects.ports import Opened, Target
+from farebox.ir.errors import InvalidRequest
 from farebox.ir.events import Warning
 
 OWN = frozenset(
@@ -42,7 +43,7 @@ def relay_request(opened: Opened, target: Target) -> tuple[bytes, list[Warning]]
     if opened.marks or target.reasoning_replay == "required":
         todo = needs(opened.marks, target)
         if todo:
-            out["messages"] = rewrite(fields["messages"], todo, target)
+            out["messages"] = _rewritten(fields["messages"], todo, target)
         if "tool_cache_control" in opened.marks and "cache_control" not in target.options:
             out["tools"] = _plain_tools(fields["tools"])
     _wish(opened, target, out, warnings)
@@ -51,6 +52,15 @@ def relay_request(opened: Opened, target: Target) -> tuple[bytes, list[Warning]]
         _stream(target, out)
     out.update(target.force)
     return _join(out), warnings
+
+
+def _rewritten(messages: Raw, todo: frozenset[str], target: Target) -> bytes:
+    try:
+        return rewrite(messages, todo, target)
+    except (msgspec.ValidationError, TypeError, AttributeError):
+        raise InvalidRequest(
+            "A message has a member of the wrong type.", path="$.messages", reason="invalid_value"
+        ) from None
 
 
 def _join(out: dict[str, bytes | Raw]) -> bytes:

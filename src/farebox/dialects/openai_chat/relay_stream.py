@@ -280,16 +280,22 @@ class ChatRelayStream:
     def fail(self, error: FareboxError, charge: Charge) -> bytes:
         self._held.clear()
         return fail_chunk(
-            self._answer.open_head(), self._envelope, self.outcome, error, charge, choice=self._kind.FAILED_CHOICE
+            self._answer.open_head(),
+            error,
+            charge,
+            envelope=self._envelope,
+            outcome=self.outcome,
+            choice=self._kind.FAILED_CHOICE,
         )
 
 
 def fail_chunk(
     head: bytes,
-    envelope: Envelope,
-    outcome: Outcome,
     error: FareboxError,
     charge: Charge,
+    *,
+    envelope: Envelope,
+    outcome: Outcome,
     choice: bytes = Answer.FAILED_CHOICE,
 ) -> bytes:
     """The in-stream error form and the end mark."""

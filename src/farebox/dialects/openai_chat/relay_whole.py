@@ -2,7 +2,7 @@
 
 from msgspec import Raw
 
-from farebox.dialects.openai_chat.answer import Answer, given
+from farebox.dialects.openai_chat.answer import MALFORMED, Answer, given
 from farebox.dialects.openai_chat.usage import write_usage
 from farebox.dialects.ports import Envelope, Outcome, Target
 from farebox.ir.errors import EmptyAnswer, Garbled
@@ -24,6 +24,21 @@ class ChatRelayWhole:
         text = body.strip(b"\xef\xbb\xbf \t\r\n")
         if not text.startswith(b"{"):
             raise Garbled(metadata={"what": "html" if text.startswith(b"<") else "json"})
+        try:
+            self._front = self._rewritten(answer, text)
+        except MALFORMED:
+            raise Garbled(metadata={"what": "answer"}) from None
+        outcome.committed = answer.spoke
+        outcome.ended = outcome.complete = True
+        if not outcome.finish and answer.spoke:
+            outcome.finish = "tool_calls" if outcome.tool_calls else "stop"
+        tokens = outcome.usage.completion_tokens() if outcome.usage is not None else 0
+        said = outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls
+        if not answer.spoke and not said and not tokens and outcome.finish not in ("content_filter", "length"):
+            outcome.error = EmptyAnswer()
+
+    @staticmethod
+    def _rewritten(answer: Answer, text: bytes) -> bytes:
         fields = answer.parse(text)
         if not given(fields.get("choices")):
             raise Garbled(metadata={"what": "choices"})
@@ -33,15 +48,7 @@ class ChatRelayWhole:
         tail = b"".join(
             [b',"%b":%b' % (name.encode(), bytes(raw)) for name, raw in rest.items() if name.isidentifier()]
         )
-        self._front = answer.open_head(fields) + b',"choices":[' + b",".join(choices) + b"]" + tail
-        outcome.committed = answer.spoke
-        outcome.ended = outcome.complete = True
-        if not outcome.finish and answer.spoke:
-            outcome.finish = "tool_calls" if outcome.tool_calls else "stop"
-        tokens = outcome.usage.completion_tokens() if outcome.usage is not None else 0
-        said = outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls
-        if not answer.spoke and not said and not tokens and outcome.finish not in ("content_filter", "length"):
-            outcome.error = EmptyAnswer()
+        return answer.open_head(fields) + b',"choices":[' + b",".join(choices) + b"]" + tail
 
     def finish(self, charge: Charge) -> bytes:
         return self._front + b',"usage":' + write_usage(self.outcome.usage or NOTHING, charge, byok=self._byok) + b"}"

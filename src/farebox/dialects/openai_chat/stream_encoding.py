@@ -203,7 +203,7 @@ class ChatStreamEncoder:
         return b'data: %b,"choices":[]%b,"usage":%b}\n\n' % (self._head(), self._rest, usage) + DONE
 
     def fail(self, error: FareboxError, charge: Charge) -> bytes:
-        return fail_chunk(self._head(), self._envelope, self._outcome, error, charge)
+        return fail_chunk(self._head(), error, charge, envelope=self._envelope, outcome=self._outcome)
 
 
 def _thought_fields(part: Reasoning, index: int) -> Fields:

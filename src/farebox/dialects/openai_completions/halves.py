@@ -84,7 +84,12 @@ class CompletionStreamEncoder:
 
     def fail(self, error: FareboxError, charge: Charge) -> bytes:
         return fail_chunk(
-            self._head, self._envelope, self._outcome, error, charge, choice=CompletionAnswer.FAILED_CHOICE
+            self._head,
+            error,
+            charge,
+            envelope=self._envelope,
+            outcome=self._outcome,
+            choice=CompletionAnswer.FAILED_CHOICE,
         )
 
 

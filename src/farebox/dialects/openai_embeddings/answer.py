@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Raw
 
-from farebox.dialects.openai_chat.answer import Answer, given
+from farebox.dialects.openai_chat.answer import MALFORMED, Answer, given
 from farebox.dialects.ports import Envelope, Outcome, Target
 from farebox.ir.errors import Garbled
 from farebox.ir.usage import NOTHING, Unit, Usage
@@ -29,9 +29,12 @@ class EmbeddingRelayWhole:
         data = given(fields.get("data"))
         if data[:1] != b"[" or data == b"[]":
             raise Garbled(metadata={"what": "data"})
-        answer.note(fields)
-        if outcome.usage is None:
-            outcome.usage = _from_total(fields.get("usage"))
+        try:
+            answer.note(fields)
+            if outcome.usage is None:
+                outcome.usage = _from_total(fields.get("usage"))
+        except MALFORMED:
+            raise Garbled(metadata={"what": "answer"}) from None
         rest = b"".join(
             [
                 b',"%b":%b' % (name.encode(), bytes(raw))
