@@ -30,7 +30,7 @@ def _loaded_by(module: str) -> set[str]:
 
 def test_a_gateway_worker_loads_neither_a_database_nor_a_web_framework() -> None:
     loaded = _loaded_by("farebox.gateway.worker")
-    assert not loaded & {"sqlalchemy", "sqlite3", "alembic", "starlette", "uvicorn", "jinja2", "rich", "cyclopts"}
+    assert not loaded & {"sqlalchemy", "sqlite3", "alembic", "starlette", "uvicorn", "jinja2", "cyclopts"}
 
 
 def test_the_command_line_starts_without_loading_the_house() -> None:
