@@ -51,7 +51,8 @@ def decode(body: bytes, kind: type[T]) -> T:
     except ValueError:
         raise InvalidRequest("The body is not valid JSON.", reason="invalid_json") from None
     try:
-        return msgspec.convert(found, kind)
+        # `builtin_types`: a Decimal comes from a number of the document, never from a string.
+        return msgspec.convert(found, kind, builtin_types=[Decimal])
     except msgspec.ValidationError as problem:
         message, _, path = str(problem).partition(" - at `")
         raise InvalidRequest(message + ".", path=path.rstrip("`") or "$") from None

@@ -21,6 +21,7 @@ from farebox.ir.errors import InvalidRequest, NotFound
 Json = dict[str, object]
 Reset = Literal["daily", "weekly", "monthly"]
 Scope = Literal["inference", "management"]
+Usd = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "format": "decimal"})]
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=200)]
 
 LIMIT_USD_MAX = 10**9
@@ -31,7 +32,7 @@ class NewKeyBody(Struct, forbid_unknown_fields=True, kw_only=True):
     """`limit` in USD. A key for inference unless `scopes` says otherwise."""
 
     name: str
-    limit: int | Decimal | None = None
+    limit: int | Usd | None = None
     limit_reset: Reset | None = None
     expires_at: str | None = None
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=1)] = field(default_factory=lambda: [INFERENCE_ONLY])
@@ -42,7 +43,7 @@ class NewKeyBody(Struct, forbid_unknown_fields=True, kw_only=True):
 class ChangeBody(Struct, forbid_unknown_fields=True, kw_only=True):
     name: str | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
-    limit: int | Decimal | UnsetType | None = UNSET
+    limit: int | Usd | UnsetType | None = UNSET
     limit_reset: Reset | UnsetType | None = UNSET
 
 
