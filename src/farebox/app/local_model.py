@@ -94,6 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     params.offline = True
     params.ui = False
     params.endpoint_slots = False
+    # Prompts are kept for a warm start; the default would let them fill 8 GiB.
+    params.cache_ram_mib = 128
     params.verbosity = 1
     server = xllamacpp.Server(params)
     leash = Leash(os.environ)

@@ -85,7 +85,7 @@ def control_of(url: str) -> Origin:
     """The address of a control elsewhere: `https://host:port`, `http://host:port` or `unix:/path`."""
     if url.startswith("unix:"):
         return Origin("unix", "control", 0, url.removeprefix("unix:").removeprefix("//"))
-    found = re.fullmatch(r"(https?)://(\[[0-9a-fA-F:]+\]|[^/:\s]+)(?::(\d{1,5}))?/?", url)
+    found = re.fullmatch(r"(https?)://(\[[0-9a-fA-F:]+\]|[^/:@\s]+)(?::(\d{1,5}))?/?", url)
     if found is None:
         raise SettingsError([f"--control {url}: write http://host:port, https://host:port or unix:/path"])
     return Origin(found[1], found[2].strip("[]"), int(found[3] or (443 if found[1] == "https" else 80)))

@@ -33,11 +33,15 @@ class Manner:
 
 
 PLAIN_MANNER = Manner()
+Text = Annotated[
+    str | None,
+    Parameter(help="What to say; `-` reads it from a pipe; without it a talk begins.", allow_leading_hyphen=True),
+]
 
 
 def chat(
     model: Annotated[str, Parameter(help="The model's slug: author/name.")],
-    text: Annotated[str | None, Parameter(help="What to say; `-` reads it; without it a talk begins.")] = None,
+    text: Text = None,
     *,
     manner: Manner = PLAIN_MANNER,
     quiet: Annotated[bool, Parameter(help="Only the answer.", negative="")] = False,
