@@ -1,7 +1,5 @@
 """Who may call a route: declared with the route, decided on the matched route. Refuses to look at paths or hosts."""
 
-import time
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
@@ -26,10 +24,10 @@ class Access(StrEnum):
 class Authenticator(Protocol):
     async def authenticate(self, key_id: str, key_digest: str) -> Caller | None: ...
 
+    def now_s(self) -> float: ...
 
-async def admit(
-    access: Access, headers: Headers, accounts: Authenticator, *, clock: Callable[[], float] = time.time
-) -> Caller | None:
+
+async def admit(access: Access, headers: Headers, accounts: Authenticator) -> Caller | None:
     """The caller, None on a public route. Raises Unauthenticated or Forbidden; Unavailable if accounts cannot be read."""
     if access is Access.PUBLIC:
         return None
@@ -39,7 +37,7 @@ async def admit(
         raise Unauthenticated
     if caller.disabled:
         raise Unauthenticated("This API key is disabled.", metadata={"reason": "key_disabled"})
-    if caller.expires_s is not None and caller.expires_s <= clock():
+    if caller.expires_s is not None and caller.expires_s <= accounts.now_s():
         raise Unauthenticated("This API key has expired.", metadata={"reason": "key_expired"})
     if access is Access.MANAGEMENT and MANAGEMENT not in caller.scopes:
         raise Forbidden("This address needs a key with the scope 'management'.", metadata={"reason": "scope"})

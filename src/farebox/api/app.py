@@ -28,7 +28,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-
 
 def build(control: Control, settings: Settings, log: FilteringBoundLogger | None = None) -> ASGIApp:
     """Everything behind the front socket."""
-    site = Site(control, _base_url(settings))
+    site = Site(control, _base_url(settings), control.now_s)
     api = [*house.pages(control), *keys.pages(control), *listings.pages(control)]
     written = document.build(api, __version__)
 

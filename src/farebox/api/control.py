@@ -211,6 +211,10 @@ class Control:
         self._keys_epoch = max(self._keys_epoch, epoch)
         return result
 
+    def now_s(self) -> float:
+        """The time by the clock that everything here goes by."""
+        return self._clock()
+
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
 

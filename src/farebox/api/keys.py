@@ -63,16 +63,7 @@ def pages(control: Control) -> list[Page]:
 
     async def create(call: Call) -> Response:
         body = await read_json(call.request, NewKeyBody)
-        wish = KeyWish(
-            name=body.name,
-            scopes=frozenset(body.scopes),
-            models=tuple(body.models),
-            providers=tuple(body.providers),
-            limit_nano=limit_nano(body.limit),
-            limit_reset=body.limit_reset,
-            expires_ms=_moment(body.expires_at),
-        )
-        new = await control.create_key(call.caller.organisation, wish, once=_once(call))
+        new = await control.create_key(call.caller.organisation, _wish(body), once=_once(call))
         return _json({"key": new.secret, "data": show(new.key, KeyUsage())}, status=201)
 
     async def one(call: Call) -> Response:
@@ -175,6 +166,18 @@ def limit_nano(amount: int | Decimal | None) -> int | None:
     if not Decimal(amount).is_finite() or not 0 <= amount <= LIMIT_USD_MAX:
         raise InvalidRequest(f"A limit is from 0 to {LIMIT_USD_MAX} USD.", path="$.limit")
     return int(amount * 10**9)
+
+
+def _wish(body: NewKeyBody) -> KeyWish:
+    return KeyWish(
+        name=body.name,
+        scopes=frozenset(body.scopes),
+        models=tuple(body.models),
+        providers=tuple(body.providers),
+        limit_nano=limit_nano(body.limit),
+        limit_reset=body.limit_reset,
+        expires_ms=_moment(body.expires_at),
+    )
 
 
 def _moment(text: str | None) -> int | None:

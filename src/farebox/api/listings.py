@@ -1,6 +1,5 @@
 """The addresses of the catalogue: models, endpoints, providers. Refuses to shape or filter; `catalogue` does."""
 
-import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -61,8 +60,8 @@ class Kept:
         return found
 
 
-def pages(control: Control, clock: Callable[[], float] = time.time) -> list[Page]:
-    kept = Kept()
+def pages(control: Control) -> list[Page]:
+    kept, clock = Kept(), control.now_s
 
     async def models(call: Call) -> Response:
         query = _query(call.request)

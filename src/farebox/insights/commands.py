@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, select, text
 
-from farebox.insights.tables import SUMS, generations, unreadable_records, usage_hours
+from farebox.insights.tables import SUMS, generations, unreadable_records
 from farebox.insights.types import GenerationRecord
 from farebox.ir.usage import INPUT_UNITS, OUTPUT_UNITS
 from farebox.storage import sql
@@ -19,6 +19,14 @@ _decoder = msgspec.json.Decoder(GenerationRecord)
 _insert = text(
     "INSERT INTO generations (id, created_ms, organisation, key_id, record)"
     " VALUES (:id, :created_ms, :organisation, :key_id, :record)"
+)
+# As text, and not by `sql.add_up`: building that statement costs more than storing ten records.
+_KEYS = ("hour_s", "key_id", "model", "endpoint")
+_COLUMNS = (*_KEYS, "organisation", "provider", *SUMS)
+_add_up = text(
+    f"INSERT INTO usage_hours ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"  # noqa: S608 - names are ours
+    f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET "
+    + ", ".join(f"{name} = usage_hours.{name} + excluded.{name}" for name in SUMS)
 )
 _present = select(generations.c.id).where(generations.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -69,7 +77,7 @@ def store_batch(tx: Connection, batch: Batch, *, now_ms: int) -> Stored:
             for r, line in new
         ]
         tx.execute(_insert, rows)
-        tx.execute(sql.add_up(tx, usage_hours, SUMS), _hours([record for record, _ in new]))
+        tx.execute(_add_up, _hours([record for record, _ in new]))
     return Stored([record for record, _ in new], batch.repeated + len(present), len(batch.unreadable))
 
 

@@ -1,6 +1,5 @@
 """The pages themselves: from the house's state to HTML. Refuses to change anything; every page is a GET."""
 
-import time
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -42,9 +41,7 @@ FIRST_CHOICE = "openai/gpt-4o-mini"
 class Site:
     """`base_url` tells a request's own address, `https://host[:port]`, already checked."""
 
-    def __init__(
-        self, source: Source, base_url: Callable[[Request], str], clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, source: Source, base_url: Callable[[Request], str], clock: Callable[[], float]) -> None:
         self._source = source
         self._base_url = base_url
         self._clock = clock

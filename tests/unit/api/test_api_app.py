@@ -1,17 +1,15 @@
-"""The API from outside: permissions, envelopes, keys, generations, health."""
+"""The API from outside: permissions, envelopes, generations, catalogue, health."""
 
 import asyncio
 import json
 import re
 import stat
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from api_house import NOW_S, PULSE, SNAPSHOT, Asked, opened, record
 
+from api_house import NOW_S, PULSE, SNAPSHOT, Asked, record
 from asks import asked
 from farebox.accounts import keys as key_format
 from farebox.api.access import Access
@@ -20,19 +18,6 @@ from farebox.api.pages import Page, routes
 from farebox.ir.errors import InvariantBroken, Unavailable
 
 PREFIXES = ("/api/v1", "/v1")
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Asked]:
-    with opened(tmp_path) as found:
-        found.house.store.write_now(_other_organisation)
-        yield found
-
-
-def _other_organisation(tx: Any) -> None:
-    from farebox.accounts import commands
-
-    commands.create_organisation(tx, "other", "Other", 1)
 
 
 # Permissions.
@@ -85,21 +70,24 @@ def test_a_key_for_inference_does_not_manage(house: Asked) -> None:
     assert house.ask("GET", "/v1/key", key).json()["data"]["is_management_key"] is False
 
 
-def test_disabled_and_expired_keys_say_why(house: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disabled_and_expired_keys_say_why(house: Asked) -> None:
     made = house.ask("POST", "/v1/keys", house.owner, json={"name": "x"}).json()
     house.ask("PATCH", f"/v1/keys/{made['data']['hash']}", house.owner, json={"disabled": True})
     answer = house.ask("GET", "/v1/key", made["key"])
     assert (answer.status, answer.json()["error"]["metadata"]["reason"]) == (401, "key_disabled")
     expiring = house.key(expires_ms=int(NOW_S * 1000) + 5000)
-    monkeypatch.setattr(time, "time", lambda: NOW_S + 6)
+    assert house.ask("GET", "/v1/key", expiring).status == 200
+    house.clock[0] += 5
     answer = house.ask("GET", "/v1/key", expiring)
-    assert (answer.status, answer.json()["error"]["metadata"]["reason"]) in ((401, "key_expired"), (200, None))
+    assert (answer.status, answer.json()["error"]["metadata"]["reason"]) == (401, "key_expired")
 
 
 def test_a_store_that_is_away_is_503_never_401(house: Asked) -> None:
     house.house.store.close()
     answer = house.ask("GET", "/v1/key", house.owner)
     assert (answer.status, answer.json()["error"]["type"]) == (503, "temporarily_unavailable")
+    # A mistyped key is known as such without the store.
+    assert house.ask("GET", "/v1/key", house.owner[:-1] + ("0" if house.owner[-1] != "0" else "1")).status == 401
     for path, status in (("/health/liveliness", 200), ("/health/readiness", 503), ("/health", 503)):
         assert house.ask("GET", path).status == status
 
@@ -160,121 +148,6 @@ def test_what_was_not_foreseen_is_500_and_shows_nothing(house: Asked, monkeypatc
     assert answer.status == 500
     assert "secret" not in answer.text
     assert house.ask("GET", "/health").status == 200
-
-
-# Bodies.
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"", 400),
-        (b"null", 400),
-        (b"[]", 400),
-        (b'{"name":"x"} {}', 400),
-        (b'{"name":"x","name":"y"}', 400),
-        (b'{"name":"x","limit":NaN}', 400),
-        (b'{"name":"x","limit":1e999}', 400),
-        (b'{"name":"x","limit":1e400}', 400),
-        (b'{"name":"x","limit":-1}', 400),
-        (b'{"name":"x","limit":"5"}', 400),
-        (b'{"name":"x","limit":' + b"9" * 5000 + b"}", 400),
-        (b'{"name":"x","limit_reset":"hourly;DROP"}', 400),
-        (b'{"name":"x","scopes":["admin"]}', 400),
-        (b'{"name":"x","scopes":["inference","management"]}', 400),
-        (b'{"name":"x","allowed_routes":["/*"]}', 400),
-        (b'{"name":"x","org_id":"other","is_admin":true}', 400),
-        (b'{"name":"a\\u0000b"}', 400),
-        (b'{"name":"\\ud800"}', 400),
-        (b'{"name":"\xff"}', 400),
-        (b'\xef\xbb\xbf{"name":"x"}', 400),
-        ('{"name":"x"}'.encode("utf-16"), 400),
-        (b'{"name":"x","models":' + b"[" * 30_000 + b"]" * 30_000 + b"}", 400),
-        (b'{"name":"x","expires_at":"yesterday"}', 400),
-        (b'{"name":"x","expires_at":"2001-01-01T00:00:00Z"}', 400),
-        (b'{"name":"' + b"x" * 70_000 + b'"}', 413),
-    ],
-)
-def test_odd_bodies_are_refused_and_make_no_key(house: Asked, body: bytes, status: int) -> None:
-    answer = house.ask("POST", "/v1/keys", house.owner, json=body)
-    assert answer.status == status, answer.body
-    assert len(house.ask("GET", "/v1/keys", house.owner).json()["data"]) == 1
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Content-Type": "text/plain"},
-        {"Content-Type": "application/x-www-form-urlencoded"},
-        {"Content-Type": "multipart/form-data; boundary=x"},
-        {"Content-Type": "application/json; charset=utf-7"},
-        {"Content-Type": ""},
-        {"Content-Encoding": "gzip"},
-    ],
-)
-def test_only_plain_json_is_read(house: Asked, headers: dict[str, str]) -> None:
-    assert house.ask("POST", "/v1/keys", house.owner, json={"name": "x"}, headers=headers).status == 415
-
-
-# Keys.
-
-
-def test_a_key_lives_from_creation_to_revocation(house: Asked) -> None:
-    wanted = {"name": "CI", "limit": 1.5, "limit_reset": "daily", "models": ["acme/*"]}
-    made = house.ask("POST", "/api/v1/keys", house.owner, json=wanted)
-    assert made.status == 201
-    assert made.headers["cache-control"] == "no-store"
-    key, shown = made.json()["key"], made.json()["data"]
-    assert (shown["limit"], shown["limit_remaining"], shown["scopes"]) == (1.5, 1.5, ["inference"])
-    path = f"/api/v1/keys/{shown['hash']}"
-    assert house.ask("GET", path, house.owner).json()["data"] == shown
-    assert key not in house.ask("GET", "/api/v1/keys", house.owner).text
-    epoch = _epoch(house)
-    changed = house.ask("PATCH", path, house.owner, json={"limit": None, "name": "CI 2"}).json()["data"]
-    assert (changed["limit"], changed["name"], changed["limit_reset"]) == (None, "CI 2", "daily")
-    assert _epoch(house) == epoch + 1
-    assert house.ask("GET", "/v1/key", key).json()["data"]["label"] == shown["label"]
-    assert house.ask("DELETE", path, house.owner).json() == {"deleted": True}
-    assert house.ask("GET", "/v1/key", key).status == 401
-    assert house.ask("GET", path, house.owner).status == 404
-    assert house.ask("DELETE", path, house.owner).status == 404
-
-
-def test_spending_counts_against_the_limit(house: Asked) -> None:
-    made = house.ask("POST", "/v1/keys", house.owner, json={"name": "x", "limit": 5, "limit_reset": "daily"}).json()
-    day_ago = int(NOW_S * 1000) - 86_400_000
-    lines = [record("1", key_id=made["data"]["hash"]), record("2", key_id=made["data"]["hash"], created_ms=day_ago)]
-    asyncio.run(house.control.deliver(lines, PULSE))
-    found = house.ask("GET", "/v1/key", made["key"]).json()["data"]
-    assert (found["usage"], found["usage_daily"], found["limit_remaining"]) == (4, 2, 3)
-
-
-def test_a_repeated_creation_is_a_conflict(house: Asked) -> None:
-    headers = {"Idempotency-Key": "abc"}
-    first = house.ask("POST", "/v1/keys", house.owner, json={"name": "x"}, headers=headers)
-    again = house.ask("POST", "/v1/keys", house.owner, json={"name": "x"}, headers=headers)
-    assert (first.status, again.status) == (201, 409)
-    assert again.json()["error"]["metadata"]["hash"] == first.json()["data"]["hash"]
-    for odd in ("", "x" * 256, "a\x01b"):
-        answer = house.ask("POST", "/v1/keys", house.owner, json={"name": "x"}, headers={"Idempotency-Key": odd})
-        assert answer.status == 400
-
-
-def test_another_organisations_key_is_not_there(house: Asked) -> None:
-    foreign = key_format.parse(house.key("other"))
-    assert foreign is not None
-    for method, body in (("GET", None), ("PATCH", {"name": "mine"}), ("DELETE", None)):
-        there = house.ask(method, f"/v1/keys/{foreign.key_id}", house.owner, json=body)
-        random = house.ask(method, "/v1/keys/AAAAAAAAAA", house.owner, json=body)
-        assert there.status == random.status == 404
-        assert there.json()["error"]["message"] == random.json()["error"]["message"]
-
-
-@pytest.mark.parametrize(
-    "query", ["offset=-1", "offset=x", "offset=99999999999", "include_disabled=yes", "offset=1&offset=2"]
-)
-def test_odd_list_queries_are_refused(house: Asked, query: str) -> None:
-    assert house.ask("GET", f"/v1/keys?{query}", house.owner).status == 400
 
 
 # Generations.
@@ -408,7 +281,3 @@ def test_a_house_that_cannot_open_lets_go_of_its_lock(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(Unavailable, match=r"store|database"):
             House(home, keep_owner_key=False, now_ms=1)
-
-
-def _epoch(house: Asked) -> int:
-    return asyncio.run(house.control.deliver([], PULSE)).keys_epoch

@@ -1,15 +1,12 @@
 """The site: what it shows, what it refuses to let through, and how it looks in a real browser."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "api"))
 from api_house import PULSE, Asked, opened, record
-
 from farebox.web import catalogue, show
 from farebox.web.site import CSP
 
@@ -118,8 +115,9 @@ def test_the_list_filters_and_orders(house: Asked, query: str, slugs: list[str])
 
 
 def test_long_lists_have_pages() -> None:
-    from api_house import SNAPSHOT
     from msgspec import structs
+
+    from api_house import SNAPSHOT
 
     models = {
         f"a/m{place:03}": structs.replace(SNAPSHOT.models["acme/large"], slug=f"a/m{place:03}") for place in range(120)

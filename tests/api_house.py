@@ -64,9 +64,10 @@ SNAPSHOT = sealed(
 class Asked:
     """The house with its keys; `ask` sends one request."""
 
-    def __init__(self, house: House, control: Control, app: ASGIApp) -> None:
+    def __init__(self, house: House, control: Control, app: ASGIApp, clock: list[float]) -> None:
         self.house = house
         self.control = control
+        self.clock = clock
         self.app = app
         self.owner = house.owner_key or ""
 
@@ -90,8 +91,9 @@ class Asked:
 @contextmanager
 def opened(folder: Path) -> Iterator[Asked]:
     with House(folder / "home", keep_owner_key=True, now_ms=int(NOW_S * 1000)) as house:
-        control = Control(house.store, SNAPSHOT, pepper=house.pepper, live=frozenset({"p1"}), clock=lambda: NOW_S)
-        yield Asked(house, control, build(control, Settings()))
+        clock = [NOW_S]
+        control = Control(house.store, SNAPSHOT, pepper=house.pepper, live=frozenset({"p1"}), clock=lambda: clock[0])
+        yield Asked(house, control, build(control, Settings()), clock)
 
 
 def record(name: str = "gen-1", organisation: str = "owner", **changes: Any) -> bytes:
