@@ -25,7 +25,7 @@ from farebox.link.messages import News, Pulse
 
 EMPTY = Snapshot(version="", models={}, endpoints={}, providers={}, aliases={})
 # Every deadline of the product divided by twenty or more; the order between them is kept.
-FAST = Timeouts(connect_s=0.4, tls_s=0.4, send_s=2.0, first_byte_s=1.0, idle_s=0.6, total_s=20.0)
+FAST = Timeouts(connect_s=0.4, tls_s=0.4, send_s=2.0, first_byte_s=1.0, idle_s=0.6, total_s=4.0)
 
 
 class MemoryControl:

@@ -230,29 +230,42 @@ class Runner:
         relay = passage.stream(generation.route.server, prepared, generation.envelope(prepared), relayed=relayed)
         generation.passage = relay
         outcome = generation.outcome = relay.outcome
+        held = b""
+        try:
+            held = await self._pump(generation, relay, response)
+        except AttemptError:
+            # A cut or a stall behind the finish reason takes nothing from the client: the answer is complete.
+            if not outcome.finish or outcome.error is not None:
+                raise
+        if not outcome.ended and outcome.error is None:
+            held += relay.close()
+        if generation.committed and outcome.error is not None:
+            generation.reply.write(held)
+        self._check(generation, outcome)
+        if not generation.committed:
+            self._commit(generation)
+        await self._end(generation, prepared, relay, held)
+
+    async def _pump(self, generation: Generation, relay: RelayStream | CrossedStream, response: Response) -> bytes:
+        """Pass pieces on until the answer's end or fault; answers the bytes that are not written yet."""
         reply = generation.reply
+        outcome = relay.outcome
         held = b""
         async for data in response:
             out = relay.feed(data)
-            self._check(generation, outcome)
             if out:
                 generation.progress_at = self._clock()
                 held += out
-            if outcome.committed and not generation.committed:
+            if outcome.committed and not generation.committed and outcome.error is None:
                 self._commit(generation)
-            if outcome.ended:
+            if outcome.ended or outcome.error is not None:
                 break
             if generation.committed:
                 reply.write(held)
                 held = b""
                 if reply.paused:
                     await reply.drain()
-        if not outcome.ended:
-            held += relay.close()
-            self._check(generation, outcome)
-        if not generation.committed:
-            self._commit(generation)
-        await self._end(generation, prepared, relay, held)
+        return held
 
     def _check(self, generation: Generation, outcome: Outcome) -> None:
         """Raise what went wrong inside an answer, as an error of the attempt."""

@@ -33,5 +33,6 @@ def table() -> Mapping[str, Route]:
             prefix + path: Route(SERVERS[dialect], operation, kind)
             for prefix in _PREFIXES
             for path, dialect, operation, kind in _PATHS
+            if dialect in SERVERS
         }
     )

@@ -9,7 +9,7 @@ FareboxError
 ├─ AttemptError           belongs to one attempt, drives failover
 │   ├─ Unreachable · TlsFailed · ConnectTimeout · FirstByteTimeout · IdleTimeout · Cut
 │   ├─ Overloaded · VendorFailed · VendorTimedOut · VendorRateLimited
-│   ├─ VendorRefused · VendorTooLarge · Filtered · EmptyAnswer
+│   ├─ VendorRefused · VendorTooLarge · Filtered · RegionRefused · EmptyAnswer
 │   └─ CredentialRejected · CredentialExhausted · VendorModelMissing · Garbled · AnswerTooLarge
 ├─ NoEndpoint             503: the plan was empty or every attempt failed; carries each attempt
 └─ Fault                  ours
@@ -300,6 +300,15 @@ class Filtered(AttemptError):
     retry = Retry.NEVER
     health = Health.NONE
     public = "The provider's moderation refused the request."
+
+
+class RegionRefused(AttemptError):
+    """The vendor does not serve the region that the request comes from; another endpoint may."""
+
+    code = "region_restricted"
+    status = 403
+    health = Health.NONE
+    public = "The provider does not serve this region."
 
 
 class EmptyAnswer(AttemptError):

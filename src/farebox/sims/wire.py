@@ -44,7 +44,9 @@ class Connection(asyncio.Protocol):
         # Not checked with isinstance: uvloop's transports are no asyncio.Transport by inheritance.
         self._transport = cast("asyncio.Transport", transport)
         # A write is finished when the kernel has all of it: byte counts and cuts are then exact.
-        self._transport.set_write_buffer_limits(high=0)
+        if transport.get_extra_info("ssl_object") is None:
+            # Under TLS the event loop never says "go on" again with a limit of nothing.
+            self._transport.set_write_buffer_limits(high=0)
         self._task = asyncio.ensure_future(self._run())
 
     def data_received(self, data: bytes) -> None:

@@ -39,11 +39,12 @@ _UNSUPPORTED = _any(
     r"endpoints found that support",
     r"unrecogni[sz]ed (?:request )?(?:argument|parameter)|unknown (?:parameter|field|variant)",
     r"unexpected (?:keyword|field|argument)|not permitted|only supports?",
+    r"max_(?:completion_)?tokens.{0,40}(?:too (?:large|high|big)|exceed|at most|less than or equal)",
 )
 _FILTERED = _any(
     r"moderat|content.?(?:policy|filter|management)|flagged|safety|sensitive|inappropriate|prohibited|data_inspection",
-    r"region|country|territory",
 )
+_REGION = _any(r"\b(?:region|country|territory|location)\b", r"unsupported_country|user_location")
 _EXHAUSTED = _any(
     r"insufficient.{0,4}(?:quota|balance|credit|fund)|credit balance|exceeded your current quota|billing|payment|arrears",
     r"out of credits?|spend(?:ing)?.limit|used all available credits",
@@ -238,6 +239,8 @@ def _kind_of_refusal(words: str) -> type[e.AttemptError]:
 
 
 def _kind_of_denial(status: int, words: str, what: Said) -> type[e.AttemptError]:
+    if status == 403 and _REGION.search(words) and not _CREDENTIAL.search(what.text):
+        return e.RegionRefused
     if status == 403 and _FILTERED.search(words) and not _CREDENTIAL.search(what.text):
         return e.Filtered
     return e.CredentialExhausted if _EXHAUSTED.search(words) else e.CredentialRejected

@@ -127,16 +127,25 @@ def _nothing(finish: str | None) -> Play:
         frames = [frame for frame in exchange.frames if frame.kind not in CONTENT_KINDS]
         if finish is None:
             frames = [frame for frame in frames if frame.kind != "finish"]
-        await exchange.play(frames)
+        await exchange.play(_uncounted(frame) for frame in frames)
 
     return play
+
+
+def _uncounted(frame: Frame) -> Frame:
+    """The same frame, its usage without an output token."""
+    payload = frame.payload
+    usage = payload.get("usage") if payload is not None else None
+    if payload is None or not isinstance(usage, dict):
+        return frame
+    return replace(frame, payload={**payload, "usage": {**usage, "completion_tokens": 0}})
 
 
 async def _no_choices(exchange: Exchange) -> None:
     if not exchange.stream:
         await exchange.reply(dump({**exchange.document, "choices": []}))
         return
-    await exchange.play(frame for frame in exchange.frames if frame.kind in ("usage", "done"))
+    await exchange.play(_uncounted(frame) for frame in exchange.frames if frame.kind in ("usage", "done"))
 
 
 async def _other_model(exchange: Exchange) -> None:
