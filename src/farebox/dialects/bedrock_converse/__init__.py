@@ -1,0 +1,1 @@
+"""Converse and ConverseStream of Amazon Bedrock, towards vendors. Refuses signing and the model makers' own bodies."""

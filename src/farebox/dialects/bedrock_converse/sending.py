@@ -1,0 +1,99 @@
+"""What every vendor body of a block-structured dialect needs: warnings gathered, foreign extras reported, and the target's
+renames, drops and forced members applied to the top level. Knows no protocol's words.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from farebox.dialects.ports import Target
+from farebox.ir.events import Warning
+from farebox.ir.request import Extras, Request
+
+_encode = msgspec.json.encode
+_value = msgspec.json.Decoder().decode
+Fields = dict[str, Any]
+
+DROPPED = "parameter_dropped"
+CHANGED = "parameter_changed"
+UNSUPPORTED = "unsupported"
+SEAL_DROPPED = "seal_dropped"
+REASONING_DROPPED = "reasoning_dropped"
+
+
+class Losses:
+    """What was lost or changed on the way; each warning once."""
+
+    __slots__ = ("warnings",)
+
+    def __init__(self) -> None:
+        self.warnings: list[Warning] = []
+
+    def say(self, code: str, path: str, message: str) -> None:
+        warning = Warning(code, path, message)
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def dropped(self, name: str) -> None:
+        self.say(DROPPED, f"$.{name}", f"This provider does not take '{name}'.")
+
+    def part(self, path: str, what: str) -> None:
+        self.say(UNSUPPORTED, path, f"{what} cannot be said in this dialect.")
+
+    def extras(self, extras: Extras, path: str, dialect: str) -> Fields:
+        """Our own extras; those of another dialect are reported."""
+        for name in extras:
+            if name != dialect:
+                self.part(path, f"An extension of {name}")
+        return dict(extras.get(dialect, {}))
+
+
+def wishes(request: Request, target: Target, losses: Losses) -> dict[str, Any]:
+    """The optional members that were given and that the target may take, under the names of OpenAI chat."""
+    sampling = request.sampling
+    given: dict[str, Any] = {name: getattr(sampling, name) for name in sampling.__struct_fields__ if name != "choices"}
+    given |= {
+        "n": sampling.choices if sampling.choices != 1 else None,
+        "max_tokens": request.limits.max_tokens,
+        "stop": list(request.limits.stop) or None,
+        "verbosity": request.limits.verbosity,
+        "parallel_tool_calls": request.parallel_tools,
+        "modalities": list(request.modalities) if request.modalities not in ((), ("text",)) else None,
+        "prompt_cache_key": request.cache_key,
+        "service_tier": request.service_tier,
+        "user": request.user,
+        "metadata": request.metadata,
+    }
+    for name in target.drop:
+        if given.pop(name, None) is not None:
+            losses.dropped(name)
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def arguments(text: str, losses: Losses, path: str) -> Raw:
+    """Tool arguments as the JSON object that these vendors take; the bytes stay what they were."""
+    stripped = text.strip()
+    if not stripped:
+        return Raw(b"{}")
+    try:
+        value = _value(stripped)
+    except (msgspec.DecodeError, RecursionError):
+        value = text
+    if isinstance(value, dict):
+        return Raw(stripped.encode())
+    losses.say(CHANGED, path, "Arguments that are no JSON object were put into one.")
+    return Raw(_encode({} if value is None else {"input": value}))
+
+
+def body(fields: Mapping[str, Any], target: Target, losses: Losses) -> bytes:
+    """The vendor's body, with the target's renames, drops and forced members."""
+    out: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in target.drop:
+            losses.dropped(name)
+        else:
+            out.setdefault(target.rename.get(name, name), value)
+    out.update(target.force)
+    return _encode(out)
