@@ -1,12 +1,13 @@
 """Owns one measurement: a load against one target and what it cost the target's processes; refuses to judge it."""
 
+import json
 import subprocess
 import time
 from pathlib import Path
 from typing import TypedDict
 
 from bench import native
-from bench.processes import cpu_ns, memory
+from bench.processes import cpu_ns, memory, role
 from bench.scenarios import Scenario
 from bench.targets import LOAD_CPU, Target
 
@@ -21,6 +22,7 @@ class Result(TypedDict, total=False):
     connections: int
     rps: float
     cpu_us: float
+    parts: dict[str, float]
     ttfb_p50: float
     total_p50: float
     total_p99: float
@@ -35,8 +37,8 @@ class Result(TypedDict, total=False):
     faults: int
 
 
-def _cpu(target: Target) -> int:
-    return cpu_ns(target.server.pid) if target.server else 0
+def _cpu(target: Target) -> dict[int, int]:
+    return cpu_ns(target.server.pid) if target.server else {}
 
 
 def _sizes(target: Target) -> tuple[int, int]:
@@ -74,7 +76,11 @@ def measure(target: Target, scenario: Scenario) -> Result:
     before = _cpu(target)
     sample = native.run([*command, "-n", str(requests), "-t", "60", *marks], cpu=LOAD_CPU)
     time.sleep(0.3)  # what is done after the answer (records, batches) belongs to the request too
-    spent = _cpu(target) - before
+    after = _cpu(target)
+    parts: dict[str, float] = {}
+    for pid, spent in after.items():
+        name = role(pid)
+        parts[name] = parts.get(name, 0) + (spent - before.get(pid, 0)) / 1000 / max(1, sample["done"])
     total, worker = _sizes(target)
     return Result(
         target=target.name,
@@ -82,7 +88,8 @@ def measure(target: Target, scenario: Scenario) -> Result:
         requests=sample["done"],
         connections=connections,
         rps=sample["rps"],
-        cpu_us=spent / 1000 / max(1, sample["done"]),
+        cpu_us=sum(parts.values()),
+        parts=parts,
         ttfb_p50=sample["ttfb_p50"],
         total_p50=sample["total_p50"],
         total_p99=sample["total_p99"],
@@ -99,15 +106,22 @@ def idle_streams(target: Target, streams: int = 2000) -> Result:
     scenario = Scenario(name="idle", title="", body="idle", connections=streams, pace="/d9000n3")
     _, before = _sizes(target)
     command = [*_load(target, scenario, streams), "-n", str(streams), "-t", "60"]
-    load = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         time.sleep(14)  # all are open, each has had its first event, none its last
         _, during = _sizes(target)
-        load.wait(90)
+        sample: native.Sample = json.loads(load.communicate(timeout=90)[0])
     finally:
         load.kill()
         load.wait()
-    return Result(target=target.name, scenario="idle", connections=streams, stream_kib=(during - before) / streams)
+    return Result(
+        target=target.name,
+        scenario="idle",
+        connections=streams,
+        requests=sample["done"],
+        stream_kib=(during - before) / streams,
+        faults=streams - sample["done"],
+    )
 
 
 def beside(target: Target, seconds: float = 4.0) -> Result:

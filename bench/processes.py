@@ -23,14 +23,24 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def cpu_ns(pid: int) -> int:
-    """Nanoseconds the scheduler has given to the process tree, exact to the last switch."""
-    total = 0
+def cpu_ns(pid: int) -> dict[int, int]:
+    """Nanoseconds the scheduler has given to each process of the tree, exact to the last switch."""
+    found = {}
     for member in tree(pid):
         with contextlib.suppress(OSError):
-            for task in (PROC / str(member) / "task").iterdir():
-                total += int((task / "schedstat").read_text().split()[0])
-    return total
+            tasks = (PROC / str(member) / "task").iterdir()
+            found[member] = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+    return found
+
+
+def role(pid: int) -> str:
+    """What a process is for, by its command line: the last word of the module or program it runs."""
+    with contextlib.suppress(OSError):
+        words = (PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        if "-m" in words:
+            return words[words.index("-m") + 1].split(".")[-1]
+        return Path(words[1 if "python" in words[0] and len(words) > 2 else 0]).name.split(":")[0]
+    return "?"
 
 
 def rss_kib(pid: int) -> int:

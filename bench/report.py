@@ -41,7 +41,16 @@ def _line(results: list[Result], target: str, scenario: str) -> str:
     line += f" {median(found, lambda r: r['total_p99']) / 1000:8.2f} {median(found, lambda r: r['transit_p50']) / 1000:9.2f}"
     line += f" {median(found, lambda r: r['worker_rss_kib']) / 1024:8.1f}"
     faults = sum(r.get("faults", 0) for r in found)
-    return line + (f"  {faults} FAULTS" if faults else "")
+    return line + _parts(found) + (f"  {faults} FAULTS" if faults else "")
+
+
+def _parts(found: list[Result]) -> str:
+    """Where the processor time of several processes went."""
+    names = {name for r in found for name, spent in r["parts"].items() if spent >= 1}
+    if len(names) < 2:
+        return ""
+    shares = {name: median(found, lambda r, name=name: r["parts"].get(name, 0)) for name in names}  # type: ignore[misc]
+    return "  " + ", ".join(f"{name} {spent:.0f}" for name, spent in sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def table(results: list[Result]) -> str:
@@ -52,7 +61,7 @@ def table(results: list[Result]) -> str:
             out += ["", f"{scenario.title} ({name})", COLUMNS, *(_line(results, t, name) for t in present)]
     for target in targets_of(results):
         for r in rows(results, target, "idle"):
-            out += ["", f"{SPECIAL['idle']}: {target} {r['stream_kib']:.1f} KiB"]
+            out += ["", f"{SPECIAL['idle']}: {target} {r['stream_kib']:.1f} KiB, {r['faults']} failed"]
         for r in rows(results, target, "beside"):
             out += [
                 f"{SPECIAL['beside']}: {target} p50 {r['delay_p50'] / 1000:+.2f} ms, p99 {r['delay_p99'] / 1000:+.2f} ms, "
