@@ -1,0 +1,1 @@
+"""Anthropic Messages: server half, client half, relay, token counting. Refuses IO, vendors and prices."""
