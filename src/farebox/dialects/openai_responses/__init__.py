@@ -1,0 +1,1 @@
+"""The Responses protocol: a server half, a client half and a relay. Refuses state: nothing is stored between calls."""
