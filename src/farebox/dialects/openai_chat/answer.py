@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.openai_chat.shapes import check_delta
 from farebox.dialects.openai_chat.usage import read_usage
 from farebox.dialects.openai_chat.words import REASONING_FIELDS, finish_word
 from farebox.dialects.ports import Envelope, Outcome, Target
@@ -78,7 +79,7 @@ class Answer:
 
     __slots__ = (
         "_blank", "_calls", "_created_s", "_envelope", "_head", "_kind", "_splitters", "_target", "_whole",
-        "extras", "finished", "outcome", "seen", "spoke", "stateless",
+        "extras", "finished", "from_whole", "outcome", "seen", "spoke", "stateless",
     )  # fmt: skip
 
     def __init__(self, envelope: Envelope, target: Target, outcome: Outcome, *, whole: bool = False) -> None:
@@ -88,6 +89,7 @@ class Answer:
         self.finished: set[int] = set()
         self.spoke = False
         self.stateless = True
+        self.from_whole = False
         self._envelope = envelope
         self._target = target
         self._whole = whole
@@ -211,6 +213,9 @@ class Answer:
         finish, native_raw = _NULL, _NULL
         if word:
             finish, native_raw = self._finish(word, prior or native, index)
+        elif self._whole:
+            self._flag("finish_missing")
+            finish = self._finish("stop", b'""', index)[0]
         elif not ours and not self._whole:
             return b""
         choice.pop("index", None)
@@ -228,15 +233,18 @@ class Answer:
     def _said(self, choice: dict[str, Raw], index: int, *, ended: bool) -> Fields:
         """The member that carries what is said in this choice; empty if nothing is."""
         member = "message" if self._whole else "delta"
-        source = choice.pop(member, None)
-        other = choice.pop("delta" if self._whole else "message", None)
+        delta, message_raw = given(choice.pop("delta", None)), given(choice.pop("message", None))
         text = choice.pop("text", None)
-        body = given(source) or given(other)
+        body = (message_raw or delta) if self._whole or self.from_whole else (delta or message_raw)
         message = members(body) if body else {}
         if not body and text is not None:
             message = {"content": text}
         ours = self._message(message, index, ended=ended)
-        return {member: join(ours)} if ours else {}
+        if not ours:
+            return {}
+        said = join(ours)
+        check_delta(said)
+        return {member: said}
 
     def _finish(self, word: str, native: bytes, index: int) -> tuple[bytes, bytes]:
         common = finish_word(word, bool(self._calls.get(index)))
@@ -371,8 +379,10 @@ class Answer:
         elif self._whole and function and not arguments:
             function["arguments"] = Raw(b'"{}"')
             call["function"] = Raw(join(function))
-        if not self._whole and not given(call.get("index")):
-            call["index"] = Raw(b"%d" % position)
+        if not given(call.get("index")):
+            call.pop("index", None)
+            if not self._whole:
+                call["index"] = Raw(b"%d" % position)
         return call
 
 

@@ -108,6 +108,8 @@ def _message(fields: dict[str, Raw], path: str) -> Message:
     if role is Role.TOOL:
         call_id = reader.text("tool_call_id") or ""
         result = ToolResult(call_id=call_id, parts=tuple(_content(reader)), name=name)
+        if bytes(fields["role"]) == b'"function"':
+            reader.rest()["role"] = fields["role"]
         return Message(role=role, parts=(result,), extras=reader.extras(NAME))
     parts: list[AnyPart] = []
     if role is Role.ASSISTANT:
@@ -128,7 +130,7 @@ def _reasoning(reader: Reader) -> list[AnyPart]:
     text = reader.value("reasoning")
     content = reader.value("reasoning_content")
     if details:
-        known = ("type", "text", "summary", "data", "signature", "id", "format", "index")
+        known = ("type", "text", "summary", "data", "signature", "id", "format")
         return [
             part_of(
                 {name: _value(raw) for name, raw in entry.items()},
@@ -256,7 +258,7 @@ def _choice(value: Any) -> ToolChoice | None:
         return None
     if isinstance(value, str):
         return ToolChoice(ToolMode(value))
-    function = value.get("function") or value.get("custom") or {}
+    function = value.get("function") or value.get("custom") or value
     name = function.get("name") if isinstance(function, dict) else None
     return ToolChoice(ToolMode.NAMED, (str(name or ""),))
 

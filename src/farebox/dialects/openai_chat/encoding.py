@@ -89,7 +89,9 @@ class Writer:
             self.marks.add("reasoning")
             details = [detail_of(part, index) | self.extras(part.extras, path) for index, part in enumerate(thoughts)]
             text = "".join(part.text or part.summary for part in thoughts)
-            out = ({"reasoning": text} if text else {}) | {"reasoning_details": details}
+            out = {"reasoning": text} if text else {}
+            if any(part.origin is not None or part.seal is not None or part.summary for part in thoughts):
+                out["reasoning_details"] = details
         calls = [part for part in message.parts if isinstance(part, ToolCall)]
         if calls:
             self.marks.add("tool_calls")
@@ -99,11 +101,16 @@ class Writer:
     def _call(self, call: ToolCall, path: str) -> Fields:
         rest = self.extras(call.extras, path)
         inner = {"name": call.name, ("arguments" if call.form == "function" else "input"): call.arguments}
-        return {"id": call.call_id, "type": call.form, call.form: inner | _pop(rest, call.form)} | rest
+        return (
+            ({"id": call.call_id} if call.call_id else {})
+            | {"type": call.form, call.form: inner | _pop(rest, call.form)}
+            | rest
+        )
 
     def _result(self, result: ToolResult, message: Message, path: str) -> Fields:
         self.marks.add("tool")
-        out: Fields = {"role": "tool", "tool_call_id": result.call_id} | self._content(list(result.parts), path)
+        out: Fields = {"role": "tool"} | ({"tool_call_id": result.call_id} if result.call_id else {})
+        out |= self._content(list(result.parts), path)
         out.setdefault("content", "")
         if result.name:
             out["name"] = result.name

@@ -192,7 +192,7 @@ class ChatRelayStream:
             return b""
         if framed and answer.spoke and answer.stateless and self._tries:
             self._learn(framed)
-        return self._hand_out(b"data: " + ours + b"\n\n", content=answer.spoke)
+        return self._hand_out(_framed(ours), content=answer.spoke)
 
     def _learn(self, framed: bytes) -> None:
         self._tries -= 1
@@ -240,11 +240,11 @@ class ChatRelayStream:
 
     def _one_chunk(self, body: bytes) -> bytes:
         """A whole answer to a stream request: one chunk and the end."""
+        self._answer.from_whole = self._done = True
         ours = self._answer.chunk(body)
-        self._done = True
         if not ours:
             raise Garbled(metadata={"what": "json"})
-        return self._hand_out(b"data: " + ours + b"\n\n", content=self._answer.spoke)
+        return self._hand_out(_framed(ours), content=self._answer.spoke)
 
     def _conclude(self) -> bytes:
         """The vendor's end: was it complete?"""
@@ -274,7 +274,7 @@ class ChatRelayStream:
         extras = b"".join(
             [b',"%b":%b' % (msgspec.json.encode(name)[1:-1], bytes(raw)) for name, raw in self._answer.extras.items()]
         )
-        last = b"data: " + self._answer.open_head() + b',"choices":[]' + extras + b',"usage":' + usage + b"}\n\n"
+        last = _framed(self._answer.open_head() + b',"choices":[]' + extras + b',"usage":' + usage + b"}")
         return self.held() + last + DONE
 
     def fail(self, error: FareboxError, charge: Charge) -> bytes:
@@ -287,6 +287,13 @@ class ChatRelayStream:
             outcome=self.outcome,
             choice=self._kind.FAILED_CHOICE,
         )
+
+
+def _framed(ours: bytes) -> bytes:
+    """An event of one line: white space between JSON tokens may hold line ends, which would split it."""
+    if b"\n" in ours or b"\r" in ours:
+        ours = msgspec.json.format(ours, indent=-1)
+    return b"data: " + ours + b"\n\n"
 
 
 def fail_chunk(

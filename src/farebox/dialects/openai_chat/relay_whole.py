@@ -9,7 +9,9 @@ from farebox.ir.errors import EmptyAnswer, Garbled
 from farebox.ir.usage import NOTHING
 from farebox.money.charges import Charge
 
-_OURS = frozenset(("id", "object", "created", "model", "provider", "choices", "usage", "error", "p", "padding"))
+_OURS = frozenset(
+    ("id", "object", "created", "model", "provider", "choices", "usage", "error", "p", "padding", "x_groq")
+)
 
 
 class ChatRelayWhole:

@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from farebox.dialects.openai_chat.answer import MALFORMED
 from farebox.dialects.openai_chat.decoding import NAME
 from farebox.dialects.openai_chat.relay_stream import ChatRelayStream
+from farebox.dialects.openai_chat.shapes import Call, Delta
 from farebox.dialects.ports import Envelope, Outcome, Target
 from farebox.dialects.shared.reasoning_details import part_of
-from farebox.ir.errors import EmptyAnswer
+from farebox.ir.errors import EmptyAnswer, Garbled
 from farebox.ir.events import (
     ArgumentsDelta,
     ChoiceEnded,
@@ -50,38 +52,9 @@ _STARTED = frozenset(("id", "object", "created", "model", "provider", "choices",
 _CHOICE = frozenset(("index", "delta", "finish_reason", "native_finish_reason", "logprobs"))
 
 
-class _Function(Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _Custom(Struct):
-    name: str | None = None
-    input: str | None = None
-
-
-class _Call(Struct):
-    index: int = 0
-    id: str | None = None
-    type: str | None = None
-    function: _Function | None = None
-    custom: _Custom | None = None
-
-
-class _Delta(Struct):
-    content: str | None = None
-    reasoning: str | None = None
-    reasoning_details: list[dict[str, Any]] | None = None
-    tool_calls: list[_Call] | None = None
-    refusal: str | None = None
-    audio: dict[str, Any] | None = None
-    images: list[dict[str, Any]] | None = None
-    annotations: list[Raw] | None = None
-
-
 class _Choice(Struct):
     index: int = 0
-    delta: _Delta = msgspec.field(default_factory=_Delta)
+    delta: Delta = msgspec.field(default_factory=Delta)
     finish_reason: str | None = None
     native_finish_reason: Any = None
     logprobs: dict[str, Raw] | None = None
@@ -94,7 +67,7 @@ _choice_members = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 class _Blocks:
     """The open parts of one choice."""
 
-    __slots__ = ("_choice", "_current", "_kind", "_next", "calls", "events", "extras")
+    __slots__ = ("_choice", "_current", "_kind", "_next", "calls", "ended", "events", "extras")
 
     def __init__(self, choice: int) -> None:
         self._choice = choice
@@ -104,6 +77,7 @@ class _Blocks:
         self.calls: dict[int, int] = {}
         self.events: list[Event] = []
         self.extras: dict[str, Raw] = {}
+        self.ended: tuple[str, str] | None = None
 
     def open(self, part: AnyPart, kind: str) -> int:
         self.shut()
@@ -130,7 +104,7 @@ class _Blocks:
             self.events.append(PartEnded(index, self._choice))
         self.calls.clear()
 
-    def delta(self, delta: _Delta) -> None:
+    def delta(self, delta: Delta) -> None:
         choice = self._choice
         if delta.reasoning_details:
             for detail in delta.reasoning_details:
@@ -174,10 +148,11 @@ class _Blocks:
         if data or transcript:
             self.events.append(MediaDelta(self.at(part, "audio"), data, transcript, self._choice))
 
-    def _call(self, call: _Call) -> None:
-        form = "custom" if call.custom is not None else "function"
-        name = (call.custom.name if call.custom else call.function.name if call.function else None) or ""
-        text = (call.custom.input if call.custom else call.function.arguments if call.function else None) or ""
+    def _call(self, call: Call) -> None:
+        custom = call.custom if call.function is None else None
+        form = "custom" if custom is not None else "function"
+        name = (custom.name if custom else call.function.name if call.function else None) or ""
+        text = (custom.input if custom else call.function.arguments if call.function else None) or ""
         index = self.calls.get(call.index)
         if index is None or (name and call.id):
             self.shut()
@@ -231,16 +206,18 @@ class ChatStreamDecoder:
         self._begun = self._ended = False
 
     def feed(self, data: bytes) -> list[Event]:
-        return self._events(self._relay.feed(data)) + self._failed()
+        events = self._events(self._relay.feed(data)) if not self._ended else []
+        return events + self._failed()
 
     def close(self) -> list[Event]:
         out = self._relay.close()
-        events = self._events(out)
+        events = self._events(out) if not self._ended else []
         if self._ended:
             return events
         if self.outcome.error is None or isinstance(self.outcome.error, EmptyAnswer):
             events += self._events(self._relay.held())
-            events += self._shut()
+        if self.outcome.error is None or isinstance(self.outcome.error, EmptyAnswer):
+            events += self._shut(well=True)
             if self.outcome.usage is not None:
                 events.append(UsageReported(self.outcome.usage))
             events.append(Finished(complete=self.outcome.complete))
@@ -253,24 +230,32 @@ class ChatStreamDecoder:
         if error is None or self._ended or isinstance(error, EmptyAnswer):
             return []
         self._ended = True
-        events = self._shut()
+        events = self._shut(well=False)
         if self.outcome.usage is not None:
             events.append(UsageReported(self.outcome.usage))
         return [*events, Failed(error)]
 
-    def _shut(self) -> list[Event]:
+    def _shut(self, *, well: bool) -> list[Event]:
+        """Open parts end, and choices that ended well. That waits for the end of the stream: some vendors say more afterwards."""
         events: list[Event] = []
-        for blocks in self._blocks.values():
+        for number, blocks in self._blocks.items():
             blocks.end()
             events += blocks.events
             blocks.events = []
+            if well and blocks.ended is not None:
+                reason, native = blocks.ended
+                extras = {NAME: dict(blocks.extras)} if blocks.extras else {}
+                events.append(ChoiceEnded(reason=FinishReason(reason), raw_reason=native, choice=number, extras=extras))
         return events
 
     def _events(self, out: bytes) -> list[Event]:
         events: list[Event] = []
-        for event in out.split(b"\n\n"):
-            if event:
-                self._chunk(event[6:], events)
+        try:
+            for event in out.split(b"\n\n"):
+                if event:
+                    self._chunk(event[6:], events)
+        except MALFORMED:
+            self.outcome.error = Garbled(metadata={"what": "chunk"})
         return events
 
     def _chunk(self, data: bytes, events: list[Event]) -> None:
@@ -283,27 +268,18 @@ class ChatStreamDecoder:
             blocks = self._blocks.setdefault(choice.index, _Blocks(choice.index))
             blocks.delta(choice.delta)
             blocks.extras.update({name: value for name, value in fields.items() if name not in _CHOICE})
-            if choice.finish_reason is not None:
-                blocks.end()
             events += blocks.events
             blocks.events = []
             if choice.logprobs:
                 events += _logprobs(choice.logprobs, choice.index)
             if choice.finish_reason is not None:
                 native = choice.native_finish_reason
-                events.append(
-                    ChoiceEnded(
-                        reason=FinishReason(choice.finish_reason),
-                        raw_reason=native if isinstance(native, str) else "",
-                        choice=choice.index,
-                        extras={NAME: dict(blocks.extras)} if blocks.extras else {},
-                    )
-                )
+                blocks.ended = (choice.finish_reason, native if isinstance(native, str) else "")
 
     def _started(self, chunk: dict[str, Raw]) -> Started:
         def word(name: str) -> str | None:
-            value = msgspec.json.decode(chunk[name]) if name in chunk else None
-            return value if isinstance(value, str) else None
+            raw = bytes(chunk.get(name, b""))
+            return msgspec.json.decode(raw, type=str) if raw[:1] == b'"' else None
 
         created = msgspec.json.decode(chunk["created"])
         rest = {name: raw for name, raw in chunk.items() if name not in _STARTED}

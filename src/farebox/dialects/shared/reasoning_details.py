@@ -21,7 +21,7 @@ def part_of(detail: dict[str, Any], extras: dict[str, Raw] | None = None) -> Rea
         seal = Seal("encrypted", str(detail["data"]), item_id)
     elif detail.get("signature"):
         seal = Seal("signature", str(detail["signature"]), item_id)
-    word = str(detail.get("format") or UNKNOWN)
+    word = str(detail.get("format") or "")
     return Reasoning(
         text=str(detail.get("text") or "") if kind != "reasoning.summary" else "",
         summary=str(detail.get("summary") or ""),
@@ -33,7 +33,7 @@ def part_of(detail: dict[str, Any], extras: dict[str, Raw] | None = None) -> Rea
 
 def detail_of(part: Reasoning, index: int) -> dict[str, object]:
     """A reasoning part as one entry."""
-    word = part.origin.format if part.origin is not None and part.origin.format else UNKNOWN
+    word = part.origin.format if part.origin is not None else UNKNOWN
     seal = part.seal
     out: dict[str, object]
     if seal is not None and seal.form in ("encrypted", "redacted") and not part.text:
@@ -46,6 +46,7 @@ def detail_of(part: Reasoning, index: int) -> dict[str, object]:
             out["signature"] = seal.data
     if seal is not None and seal.item_id:
         out["id"] = seal.item_id
-    out["format"] = word
+    if word:
+        out["format"] = word
     out["index"] = index
     return out
