@@ -212,7 +212,7 @@ def test_the_repository_names_no_machine_and_no_registry() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number} {match.group()}"
         for path in tracked()
-        if path.suffix not in {".png", ".ico", ".woff2"} and path.name != "test_tidy.py"
+        if path.suffix not in {".png", ".ico", ".woff2"} and path.name != "test_tidy.py" and "wire" not in path.parts
         for number, line in enumerate(text(path).splitlines(), 1)
         if (match := banned.search(line))
     ]
@@ -228,3 +228,8 @@ def test_the_front_door_is_short_plain_shell() -> None:
     assert text(ROOT / "dev").count("\n") <= FRONT_DOOR_LINES
     for script in (ROOT / "dev", *tracked("tools/*.sh")):
         assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0, script
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    names = [path.name for path in tracked("tests/*.py") if path.name not in {"__init__.py", "conftest.py"}]
+    assert not {name for name in names if names.count(name) > 1}
