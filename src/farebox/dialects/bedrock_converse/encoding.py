@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from farebox.dialects.bedrock_converse.messages import Conversation, cache_point, limit_cache_points, thoughtless
 from farebox.dialects.bedrock_converse.reasoning import wanted, wish_fields
-from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, body, wishes
+from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, body, leave, wishes
 from farebox.dialects.bedrock_converse.words import NAME, Family, family
 from farebox.dialects.ports import Target
 from farebox.ir.events import Warning
@@ -204,8 +204,5 @@ def _rest(given: dict[str, Any], losses: Losses) -> dict[str, Any]:
             fields["requestMetadata"] = metadata
         else:
             losses.dropped("metadata")
-    if given.get("parallel_tool_calls") is True:
-        del given["parallel_tool_calls"]
-    for name in given:
-        losses.dropped(name)
+    leave(given, losses)
     return fields

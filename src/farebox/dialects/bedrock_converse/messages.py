@@ -33,8 +33,8 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def cache_point(mark: CacheMark) -> dict[str, Any]:
-    """A cache mark as a block; five minutes are the default and go unsaid."""
-    return {"cachePoint": {"type": "default"} | ({"ttl": mark.ttl} if mark.ttl != "5m" else {})}
+    """A cache mark as a block; five minutes are the default and go unsaid, and an hour is the most there is."""
+    return {"cachePoint": {"type": "default"} | ({"ttl": "1h"} if mark.ttl != "5m" else {})}
 
 
 class Conversation:

@@ -72,6 +72,14 @@ def wishes(request: Request, target: Target, losses: Losses) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def leave(given: dict[str, Any], losses: Losses) -> None:
+    """Whatever nobody took is dropped with a warning, but for what says the usual thing."""
+    usual = {"parallel_tool_calls": True, "service_tier": "default", "top_logprobs": 0}
+    for name, value in given.items():
+        if usual.get(name) != value and (name, value) != ("service_tier", "auto"):
+            losses.dropped(name)
+
+
 def arguments(text: str, losses: Losses, path: str) -> Raw:
     """Tool arguments as the JSON object that these vendors take; the bytes stay what they were."""
     stripped = text.strip()
