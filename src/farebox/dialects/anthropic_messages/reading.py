@@ -38,13 +38,17 @@ _encode = msgspec.json.encode
 _value = msgspec.json.Decoder().decode
 
 
+_ABSENT = Raw(b"")
+_NOTHING = (b"", b"null")
+
+
 class Delta(Struct, gc=False):
     type: str | None = None
     text: str | None = None
     thinking: str | None = None
     partial_json: str | None = None
     signature: str | None = None
-    citation: Raw | None = None
+    citation: Raw = _ABSENT
 
 
 class Wire(Struct, gc=False):
@@ -55,8 +59,8 @@ class Wire(Struct, gc=False):
     delta: Delta | None = None
     content_block: dict[str, Raw] | None = None
     message: dict[str, Raw] | None = None
-    error: Raw | None = None
-    usage: Raw | None = None
+    error: Raw = _ABSENT
+    usage: Raw = _ABSENT
 
 
 wire = msgspec.json.Decoder(Wire).decode
@@ -104,9 +108,9 @@ class Teller:
             tell = self._tellers().get(event.type)
             if tell is not None:
                 tell(event, data, out)
-            elif event.error is not None:
+            elif bytes(event.error) not in _NOTHING:
                 raise stream_error(_value(data))
-        elif event.error is not None:
+        elif bytes(event.error) not in _NOTHING:
             raise stream_error(_value(data))
         else:
             raise Garbled(metadata={"what": "event"})
@@ -198,7 +202,7 @@ class Teller:
             out.append(ArgumentsDelta(index, delta.partial_json))
         elif delta.signature:
             out.append(SealDelta(index, _seal(delta.signature)))
-        elif delta.citation is not None:
+        elif bytes(delta.citation) not in _NOTHING:
             out.append(CitationAdded(index, citation_of(delta.citation)))
         elif delta.type not in _DELTAS and "unknown_delta" not in outcome.flags:
             outcome.flags.append("unknown_delta")

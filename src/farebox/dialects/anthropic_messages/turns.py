@@ -9,7 +9,7 @@ from msgspec import Raw
 from farebox.dialects.anthropic_messages.words import CHANGED
 from farebox.dialects.anthropic_messages.writing import Fields, Writer, plain
 from farebox.dialects.ports import Target
-from farebox.ir.request import Message, Role, ToolResult
+from farebox.ir.request import Message, Role
 
 _SYSTEM = (Role.SYSTEM, Role.DEVELOPER)
 
@@ -69,8 +69,7 @@ def _turn(message: Message, path: str, target: Target, writer: Writer) -> Turn |
         writer.warn(CHANGED, path, "A system message between others is sent as the user's, marked as system text.")
         blocks = [{"type": "text", "text": "<system>"}, *blocks, {"type": "text", "text": "</system>"}]
         return Turn("user", _one_text(blocks), rest, results=False)
-    results = any(isinstance(part, ToolResult) for part in message.parts)
-    return Turn("assistant" if role is Role.ASSISTANT else "user", blocks, rest, results=results)
+    return Turn("assistant" if role is Role.ASSISTANT else "user", blocks, rest, results=role is Role.TOOL)
 
 
 def _one_text(blocks: list[Fields | Raw]) -> list[Fields | Raw]:

@@ -120,9 +120,11 @@ class Writer:
             return None
         if part.cache is not None:
             self.warn("cache_mark_dropped", path, "Thinking takes no cache mark.")
+        # Others number the pieces of their reasoning; here the order says it.
+        rest: Fields = dict(part.extras.get(NAME, {}))
         if seal.form in ("redacted", "encrypted"):
-            return {"type": "redacted_thinking", "data": seal.data} | self.extras(part.extras, path)
-        return {"type": "thinking", "thinking": part.text, "signature": seal.data} | self.extras(part.extras, path)
+            return {"type": "redacted_thinking", "data": seal.data} | rest
+        return {"type": "thinking", "thinking": part.text, "signature": seal.data} | rest
 
     def _call(self, part: ToolCall, path: str) -> Fields | None:
         if part.seal is not None:

@@ -86,7 +86,9 @@ def answers() -> list[Exchange]:
     return [
         item
         for item in exchanges()
-        if item.status < 400 and item.body.count(b'"message_start"') <= 2 and item.body.strip()
+        if item.status < 400
+        and (item.streamed or json.loads(item.body).get("type") == "message")
+        and item.body.count(b'"type":"message_start"') <= 1
     ]
 
 
@@ -133,13 +135,21 @@ def message_of(stream: bytes) -> dict[str, Any]:
                 _grow(message["content"][event["index"]], event, partial)
             case "content_block_stop":
                 if partial.get(event["index"]):
-                    message["content"][event["index"]]["input"] = json.loads(partial[event["index"]])
+                    message["content"][event["index"]]["input"] = _arguments(partial[event["index"]])
             case "message_delta":
                 message |= event["delta"]
                 message["usage"] = {**message["usage"], **_counted(event.get("usage") or {}, message["usage"])}
             case "error":
                 message["error"] = event["error"]
     return message
+
+
+def _arguments(text: str) -> Any:
+    """Arguments as far as they came: an answer may be cut inside of them."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return {"input": text}
 
 
 def _counted(later: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
@@ -167,6 +177,10 @@ def normal(message: dict[str, Any]) -> Any:
     out.pop("provider", None)
     for name in ("cost", "is_byok", "cost_details"):
         out.get("usage", {}).pop(name, None)
+    usage = out.get("usage", {})
+    written = usage.get("cache_creation_input_tokens")
+    if written and sum(usage.get("cache_creation", {}).values()) != written:
+        usage["cache_creation"] = {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0}
     for name in ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"):
         inner = out.get("usage", {}).get(name)
         if not inner or (isinstance(inner, dict) and not any(inner.values())):
