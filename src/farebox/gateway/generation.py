@@ -90,6 +90,7 @@ class Generation:
             created_s=self.created_s,
             include_reasoning=opened.include_reasoning,
             service_tier=opened.service_tier,
+            choices=opened.choices,
         )
 
     def note(self, outcome: str, now: float, *, error: AttemptError | None = None) -> None:
