@@ -88,6 +88,8 @@ def from_server(server: Server) -> Vendor:
         dialect=server.dialect,
         base_url=server.base_url,
         auth=Auth(scheme="none") if server.secret is None else Auth(secret=server.secret),
+        # Servers of open weights leave `<think>` in the text unless told otherwise; the reasoning fields are read all the same.
+        reasoning=Reasoning(field="think"),
         options=server.options,
         simulated=server.simulated,
     )

@@ -128,6 +128,8 @@ def test_an_operators_server_is_a_vendor() -> None:
     assert (connection.origin.scheme, connection.origin.host, connection.origin.port) == ("http", "127.0.0.1", 8000)
     assert b"Authorization" not in connection.head("/chat/completions")
     assert connection.target("m").options == {"tool_ids_9"}
+    # Nobody told its server to take the thoughts out of the text.
+    assert connection.target("m").reasoning_field == "think"
     keyed = from_server(Server(slug="gpu", name="My GPU", base_url="http://127.0.0.1:8000/v1", secret="GPU_KEY"))
     assert connect(keyed, {}) is None
     with pytest.raises(ValueError, match="base URL"):
