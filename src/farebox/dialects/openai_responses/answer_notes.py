@@ -83,6 +83,11 @@ def count_items(items: list[dict[str, Raw]]) -> tuple[int, int, int, int]:
     return content, reasoning, calls, searches
 
 
+def has_tool_items(items: list[dict[str, Raw]]) -> bool:
+    """Whether an answer holds items of vendor-side tools: content, too."""
+    return any(text_of(fields.get("type")) not in ("message", "reasoning") for fields in items)
+
+
 def _lengths(raw: Raw | None) -> list[int]:
     data = given(raw)
     entries = value_of(data) if data[:1] == b"[" else []

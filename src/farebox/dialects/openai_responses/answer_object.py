@@ -16,8 +16,8 @@ from farebox.ir.usage import NOTHING, Usage
 from farebox.money.charges import Charge
 
 DONE = b"data: [DONE]\n\n"
-# Members that say how a vendor bills or labels the house: not the caller's business.
-PRIVATE = frozenset(("billing", "copilot_usage"))
+# Members that say how a vendor bills the house, or that belong to a state which is not ours: not the caller's business.
+PRIVATE = frozenset(("billing", "copilot_usage", "previous_response_id"))
 _EXPECTED: Mapping[str, bytes] = {
     "instructions": b"null",
     "max_output_tokens": b"null",

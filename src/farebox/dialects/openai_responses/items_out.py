@@ -5,7 +5,7 @@ Refuses to send a seal to another house: what does not fit the target is dropped
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from farebox.dialects.openai_responses.words import NAME, encode, join, members_of, text_of
 from farebox.ir.events import Warning
@@ -30,6 +30,7 @@ from farebox.ir.request import (
 
 Fields = dict[str, Any]
 SEAL_DROPPED = "seal_dropped"
+_MEANINGLESS = frozenset(("id", "index", "status", "item", "annotations"))  # places and ids: nothing is lost with them
 
 
 class ItemWriter:
@@ -47,9 +48,10 @@ class ItemWriter:
         self.warnings.append(Warning("unsupported", path, f"{what} cannot be said in this dialect."))
 
     def own(self, extras: Extras, path: str) -> dict[str, Raw]:
-        for dialect in extras:
+        for dialect, fields in extras.items():
             if dialect != NAME:
-                self.lost(path, f"An extension of {dialect}")
+                for name in fields.keys() - _MEANINGLESS:
+                    self.lost(path, f"'{name}' of {dialect}")
         return dict(extras.get(NAME, {}))
 
     def message(self, message: Message, path: str) -> list[bytes]:
@@ -183,10 +185,18 @@ class ItemWriter:
         for part in parts:
             self.own(part.extras, path) if not foreign else None
         self.sealed = self.sealed or bool(sealed)
-        return [reasoning_item(parts, seals=not foreign)]
+        return [reasoning_item(parts if ours else _merged(parts), seals=not foreign)]
 
     def _is_foreign(self, part: Reasoning) -> bool:
         return part.origin is None or part.origin.format != self._format
+
+
+def _merged(parts: list[Reasoning]) -> list[Reasoning]:
+    """Pieces that a chat client kept apart as they streamed: one summary and one text, then the seals."""
+    summary, text = "".join(part.summary for part in parts), "".join(part.text for part in parts)
+    out = [Reasoning(summary=summary)] if summary else []
+    out += [Reasoning(text=text)] if text else []
+    return out + [structs.replace(part, summary="", text="") for part in parts if part.seal is not None]
 
 
 def _is_item(part: AnyPart) -> bool:

@@ -26,7 +26,7 @@ from farebox.ir.events import (
     ReasoningDelta,
     TextDelta,
 )
-from farebox.ir.request import AnyPart, Media, Origin, Reasoning, Refusal, Text, ToolCall
+from farebox.ir.request import AnyPart, Origin, Reasoning, Refusal, Text, ToolCall
 
 Fields = dict[str, Raw]
 
@@ -220,7 +220,8 @@ class OpenItems:
         item.done = True
         if kind == "message":
             events: list[Event] = []
-            for number, entry in enumerate(raws_of(given(fields.get("content")) or b"[]")):
+            content = raws_of(given(fields.get("content")) or b"[]")
+            for number, entry in zip(_numbers(item, len(content)), content, strict=True):
                 events += self.end_content(output_index, number, Raw(entry))
         elif kind == "reasoning":
             events = self._end_reasoning(item, output_index, fields)
@@ -258,8 +259,7 @@ class OpenItems:
             self.searches += 1
         events: list[Event] = []
         for number, part in enumerate(item_parts(payload, self._origin, answer=True)):
-            if isinstance(part, Media):
-                self._outcome.committed = True
+            self._outcome.committed = True
             events += self._begin(item, ("whole", number), part) + self._end(item.parts[("whole", number)])
         return events
 
@@ -273,6 +273,13 @@ class OpenItems:
             for part in item.parts.values():
                 events += self._end(part)
         return events
+
+
+def _numbers(item: OpenItem, count: int) -> list[int]:
+    """Under which numbers the stream told the content parts: not every vendor counts them from 0 in each item."""
+    told = sorted(number for _, number in item.parts)[:count]
+    first = told[-1] + 1 if told else 0
+    return told + list(range(first, first + count - len(told)))
 
 
 def _payload(fields: Fields) -> Raw:

@@ -8,7 +8,14 @@ import msgspec
 from msgspec import Raw, Struct
 
 from farebox.dialects.framing.sse import Splitter, SseEvent
-from farebox.dialects.openai_responses.answer_notes import count_items, failure_of, note_end, note_started, usage_of
+from farebox.dialects.openai_responses.answer_notes import (
+    count_items,
+    failure_of,
+    has_tool_items,
+    note_end,
+    note_started,
+    usage_of,
+)
 from farebox.dialects.openai_responses.answer_object import DONE, PRIVATE, AnswerObject, failed_events
 from farebox.dialects.openai_responses.errors import vendor_failure
 from farebox.dialects.openai_responses.stream_decoding import EVENT_BYTES_MAX, started_of
@@ -153,9 +160,12 @@ class ResponsesRelayStream:
 
     def _item(self, kind: str, payload: Raw) -> None:
         fields = _members(payload)
-        call = text_of(fields.get("type")) in CALLS
+        word = text_of(fields.get("type"))
+        call = word in CALLS
         if kind == "response.output_item.done":
             self._items.append(fields)
+            if not call and word not in ("message", "reasoning"):
+                self.outcome.committed = True
             if call and self.outcome.tool_calls < self._done_calls():
                 self.outcome.tool_calls = self._done_calls()
                 self.outcome.committed = True
@@ -198,9 +208,8 @@ class ResponsesRelayStream:
             outcome.tool_calls = max(calls, outcome.tool_calls)
         if kind == "response.incomplete" and not given(response.get("status")):
             response["status"] = Raw(b'"incomplete"')
-        outcome.committed = outcome.committed or bool(
-            outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls
-        )
+        said = outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls
+        outcome.committed = outcome.committed or said > 0 or has_tool_items(listed)
         note_end(response, outcome, outcome.tool_calls)
         self._end = (kind, response)
         return b""

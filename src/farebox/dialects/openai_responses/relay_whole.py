@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Raw
 
-from farebox.dialects.openai_responses.answer_notes import count_items, note_end, note_started, usage_of
+from farebox.dialects.openai_responses.answer_notes import count_items, has_tool_items, note_end, note_started, usage_of
 from farebox.dialects.openai_responses.relay_stream import our_response
 from farebox.dialects.openai_responses.stream_decoding import parse_whole
 from farebox.dialects.openai_responses.usage import write_usage
@@ -29,7 +29,8 @@ class ResponsesRelayWhole:
         except msgspec.DecodeError:
             raise Garbled(metadata={"what": "item"}) from None
         outcome.content_chars, outcome.reasoning_chars, outcome.tool_calls, searches = count_items(items)
-        outcome.committed = bool(outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls)
+        said = outcome.content_chars + outcome.reasoning_chars + outcome.tool_calls
+        outcome.committed = said > 0 or has_tool_items(items)
         outcome.usage = usage_of(self._response, target, outcome, searches)
         note_end(self._response, outcome, outcome.tool_calls)
 

@@ -94,6 +94,7 @@ def read_usage(raw: Raw | None, overrides: Mapping[str, str], flags: list[str], 
             leaves[Unit.OUTPUT_TEXT.value] = text
         details = usage.get("server_side_tool_usage_details")
         counted = sum(_count(details.get(name)) for name in _SEARCHES) if isinstance(details, dict) else 0
+        counted = counted or _count(_at(usage, ("server_tool_use_details", "web_search_requests")))
     except Absurd:
         flags.append("usage_absurd")
         return None
