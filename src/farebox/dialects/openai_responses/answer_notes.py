@@ -91,4 +91,5 @@ def has_tool_items(items: list[dict[str, Raw]]) -> bool:
 def _lengths(raw: Raw | None) -> list[int]:
     data = given(raw)
     entries = value_of(data) if data[:1] == b"[" else []
-    return [len(entry.get("text") or entry.get("refusal") or "") for entry in entries if isinstance(entry, dict)]
+    texts = [entry.get("text") or entry.get("refusal") for entry in entries if isinstance(entry, dict)]
+    return [len(text) for text in texts if isinstance(text, str)]

@@ -5,9 +5,10 @@ Consecutive items of the assistant (reasoning, one message, calls, items of vend
 
 from typing import Any
 
+import msgspec
 from msgspec import Raw
 
-from farebox.dialects.openai_responses.items_in import content_part, extras_of, item_parts
+from farebox.dialects.openai_responses.items_in import content_part, extras_of, item_parts, mark_of
 from farebox.dialects.openai_responses.words import (
     ENCRYPTED,
     LOGPROBS,
@@ -22,9 +23,9 @@ from farebox.dialects.openai_responses.words import (
 )
 from farebox.dialects.ports import Opened
 from farebox.dialects.shared.reader import Reader
+from farebox.ir.errors import InvalidRequest
 from farebox.ir.request import (
     AnyPart,
-    CacheMark,
     Message,
     Opaque,
     Origin,
@@ -49,7 +50,14 @@ _ORIGIN = Origin(NAME)
 
 
 def decode_responses(opened: Opened) -> Request:
-    """The canonical request."""
+    """The canonical request. Raises `InvalidRequest` for members of a wrong type that `opening` does not look at."""
+    try:
+        return _decode(opened)
+    except msgspec.DecodeError as problem:
+        raise InvalidRequest(f"{str(problem)[:200]}.", path="$.input", reason="invalid_value") from None
+
+
+def _decode(opened: Opened) -> Request:
     reader = Reader({name: raw for name, raw in opened.fields.items() if name not in OWN})
     reader.raw("max_output_tokens")
     messages = _instructions(reader) + _input(reader.raw("input"))
@@ -87,7 +95,7 @@ def decode_responses(opened: Opened) -> Request:
             verbosity=verbosity,
         ),
         modalities=tuple(modalities),
-        cache=CacheMark(cache.get("ttl") or "5m") if isinstance(cache, dict) else None,
+        cache=mark_of(cache),
         cache_key=cache_key,
         stream=opened.stream,
         extras=extras_of(extras),
@@ -179,7 +187,7 @@ def _tool(fields: dict[str, Raw]) -> Tool:
         schema=schema,
         strict=strict,
         form=form,
-        cache=CacheMark(cache.get("ttl") or "5m") if isinstance(cache, dict) else None,
+        cache=mark_of(cache),
         extras=extras_of({name: raw for name, raw in reader.rest().items() if given(raw)}),
     )
 

@@ -2,9 +2,10 @@
 warning, never silence. Always stateless: `store` is false, and seals of reasoning are asked for where the model may think.
 
 Option words (`Target.options`): `encrypted_reasoning` (always ask for seals), `no_encrypted_reasoning` (never),
-`cache_control` (the vendor understands cache marks), `extended_sampling` (takes `stop`, `top_k`, `seed` and their like),
-`obfuscation_off` (asks the vendor not to pad deltas), `no_store` (the vendor does not know `store`).
-Settings: `reasoning_format` (format word of its seals), `reasoning_summary` (asked for when a wish names none).
+`mixed_seals` (a house of many: it takes back every format that it gave), `cache_control` (understands cache marks),
+`extended_sampling` (takes `stop`, `top_k`, `seed` and their like), `obfuscation_off` (asked not to pad deltas), `no_store`
+(does not know `store`). Settings: `path`, `reasoning_format` (format word of its seals), `reasoning_summary` (asked for when
+a wish names none).
 """
 
 from typing import Any

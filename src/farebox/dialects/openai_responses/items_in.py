@@ -16,7 +16,6 @@ from farebox.dialects.openai_responses.words import (
     FORMAT,
     IMAGE_ITEM,
     NAME,
-    encode,
     given,
     join,
     members_of,
@@ -110,7 +109,10 @@ def _with(shared: Fields, reader: Reader) -> Extras:
 
 
 def cache_of(reader: Reader) -> CacheMark | None:
-    value = reader.value("cache_control")
+    return mark_of(reader.value("cache_control"))
+
+
+def mark_of(value: Any) -> CacheMark | None:
     if not isinstance(value, dict):
         return None
     ttl = value.get("ttl")
@@ -244,7 +246,3 @@ def image_part(fields: Fields) -> Media:
     return Media(
         family="image", media_type=f"image/{form}", source=Inline(text_of(fields.get("result"))), extras=extras_of(rest)
     )
-
-
-def raw_of(value: Any) -> Raw:
-    return Raw(encode(value))

@@ -43,6 +43,7 @@ class ItemWriter:
         self._options = options
         self._replay = replay
         self._forms: dict[str, str] = {}
+        self._open_calls: list[str] = []
 
     def lost(self, path: str, what: str) -> None:
         self.warnings.append(Warning("unsupported", path, f"{what} cannot be said in this dialect."))
@@ -138,11 +139,13 @@ class ItemWriter:
 
     def _call(self, call: ToolCall, path: str) -> bytes:
         rest = self.own(call.extras, path)
-        self._forms[call.call_id] = call.form
+        call_id = call.call_id or f"call_{len(self._forms)}"
+        self._forms[call_id] = call.form
+        self._open_calls.append(call_id)
         custom = call.form == "custom"
         fields: dict[str, bytes | Raw] = {
             "type": b'"custom_tool_call"' if custom else b'"function_call"',
-            "call_id": encode(call.call_id),
+            "call_id": encode(call_id),
             "name": encode(call.name),
             "input" if custom else "arguments": encode(call.arguments if custom else call.arguments or "{}"),
         }
@@ -152,11 +155,18 @@ class ItemWriter:
         rest = self.own(result.extras, path)
         if result.failed:
             self.lost(path, "That a tool failed")
-        custom = self._forms.get(result.call_id) == "custom"
+        call_id = self._answered(result.call_id)
+        custom = self._forms.get(call_id) == "custom"
         kind = rest.pop("type", b'"custom_tool_call_output"' if custom else b'"function_call_output"')
-        return join(
-            {"type": kind, "call_id": encode(result.call_id), "output": encode(self._output(result, path)), **rest}
-        )
+        return join({"type": kind, "call_id": encode(call_id), "output": encode(self._output(result, path)), **rest})
+
+    def _answered(self, call_id: str) -> str:
+        """The call that a result answers; one without an id answers the first that still waits."""
+        if not call_id and self._open_calls:
+            return self._open_calls.pop(0)
+        if call_id in self._open_calls:
+            self._open_calls.remove(call_id)
+        return call_id
 
     def _output(self, result: ToolResult, path: str) -> Any:
         if all(type(part) is Text and not part.extras and part.cache is None for part in result.parts):
@@ -168,6 +178,7 @@ class ItemWriter:
         """One reasoning item. Without a seal of this house only its own text goes back."""
         sealed = [part for part in parts if part.seal is not None]
         foreign = [part for part in sealed if self._is_foreign(part)]
+        word = self._format if "mixed_seals" in self._options else ""
         ours = all(part.origin is not None and part.origin.dialect == NAME for part in parts)
         if foreign:
             self.warnings.append(Warning(SEAL_DROPPED, path, "Sealed reasoning of another house was not sent."))
@@ -185,9 +196,11 @@ class ItemWriter:
         for part in parts:
             self.own(part.extras, path) if not foreign else None
         self.sealed = self.sealed or bool(sealed)
-        return [reasoning_item(parts if ours else _merged(parts), seals=not foreign)]
+        return [reasoning_item(parts if ours else _merged(parts), seals=not foreign, word=word)]
 
     def _is_foreign(self, part: Reasoning) -> bool:
+        if "mixed_seals" in self._options:
+            return False
         return part.origin is None or part.origin.format != self._format
 
 

@@ -226,7 +226,7 @@ class OpenItems:
         elif kind == "reasoning":
             events = self._end_reasoning(item, output_index, fields)
         elif kind in CALLS:
-            events = [] if item.parts else self._begin_call_of(item, fields)
+            events = [] if ("call", 0) in item.parts else self._begin_call_of(item, fields)
             part = item.parts[("call", 0)]
             whole = item_parts(payload, self._origin, answer=True)[0]
             assert isinstance(whole, ToolCall)

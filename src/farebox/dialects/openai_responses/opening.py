@@ -26,6 +26,11 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 class PartHead(Struct, gc=False):
     type: Short
+    text: str | None = None
+    refusal: str | None = None
+    image_url: str | None = None
+    file_data: str | None = None
+    file_url: str | None = None
     cache_control: Any = None
 
 
@@ -34,6 +39,10 @@ class ItemHead(Struct, gc=False):
     role: Any = None
     content: Any = None
     output: Any = None
+    call_id: Any = None
+    name: Any = None
+    arguments: Any = None
+    input: Any = None
     encrypted_content: str | None = None
     signature: str | None = None
     format: Any = None
@@ -67,7 +76,7 @@ class ResponsesHead(Struct, gc=False):
 
     input: str | Annotated[list[ItemHead], Meta(min_length=1, max_length=10_000)] | None = None
     prompt: dict[str, Any] | None = None
-    instructions: str | list[Any] | None = None
+    instructions: str | list[ItemHead] | None = None
     model: str | None = None
     models: Annotated[list[str], Meta(max_length=32)] | None = None
     provider: dict[str, Any] | None = None
@@ -140,9 +149,23 @@ class Seen:
             elif kind == "reasoning":
                 self._look_at_reasoning(item)
             elif kind in CALLS:
-                self.marks.add("tool_calls")
-            elif kind in RESULTS and type(item.output) is list:
-                self._look_at(item.output, f"$.input[{index}].output")
+                self._look_at_call(item, CALLS[kind][1], f"$.input[{index}]")
+            elif kind in RESULTS:
+                self._look_at_result(item, f"$.input[{index}]")
+
+    def _look_at_call(self, item: ItemHead, written: str, path: str) -> None:
+        self.marks.add("tool_calls")
+        for name in ("call_id", "name", written):
+            if type(getattr(item, name)) is not str:
+                refuse(f"'{name}' must be a string.", "invalid_value", f"{path}.{name}")
+
+    def _look_at_result(self, item: ItemHead, path: str) -> None:
+        if type(item.call_id) is not str:
+            refuse("'call_id' must be a string.", "invalid_value", f"{path}.call_id")
+        if type(item.output) is list:
+            self._look_at(item.output, f"{path}.output")
+        elif type(item.output) is not str:
+            refuse("An output is text or a list of parts.", "invalid_value", f"{path}.output")
 
     def _look_at(self, found: list[Any], path: str) -> None:
         try:
@@ -209,8 +232,9 @@ def open_responses(body: bytes) -> Opened:
         refuse("'input' is missing.", "missing_field", "$.input")
     _check_state(head)
     seen = Seen()
-    if isinstance(head.input, list):
-        seen.look(head.input)
+    for items in (head.instructions, head.input):
+        if isinstance(items, list):
+            seen.look(items)
     if b'"$ref"' in body:
         _check_schemas(head)
     shown = head.reasoning is None or not head.reasoning.exclude

@@ -50,7 +50,7 @@ class _Seen(Struct, gc=False):
     """As much of an event as the relay needs."""
 
     type: str = ""
-    delta: str = ""
+    delta: str | None = None
     sequence_number: int = -1
     item: Raw = Raw(b"")
     response: Raw = Raw(b"")
@@ -125,7 +125,7 @@ class ResponsesRelayStream:
         kind = seen.type or event.name.decode("latin-1")
         self._last_number = max(self._last_number, seen.sequence_number)
         if kind in _CONTENT:
-            self._count(kind, seen.delta)
+            self._count(kind, seen.delta or "")
         elif kind in ("response.output_item.added", "response.output_item.done"):
             self._item(kind, seen.item)
         elif kind in _ENVELOPES:

@@ -32,14 +32,14 @@ class Told(Struct, gc=False):
     """Every member of every known event."""
 
     type: str = ""
-    delta: str = ""
+    delta: str | None = None
     output_index: int = 0
     content_index: int = 0
     summary_index: int = 0
-    text: str = ""
-    arguments: str = ""
-    input: str = ""
-    refusal: str = ""
+    text: str | None = None
+    arguments: str | None = None
+    input: str | None = None
+    refusal: str | None = None
     item: Raw = Raw(b"")
     part: Raw = Raw(b"")
     response: Raw = Raw(b"")
@@ -147,41 +147,41 @@ class ResponsesStreamDecoder:
             events.append(started_of(response))
 
     def _text(self, told: Told, events: list[Event]) -> None:
-        if len(told.logprobs) > 2:
+        if len(told.logprobs) > 2 and given(told.logprobs):
             events += self._items.logprobs(told.output_index, told.content_index, told.logprobs)
-        events += self._items.delta("text", told.output_index, told.content_index, told.delta)
+        events += self._items.delta("text", told.output_index, told.content_index, told.delta or "")
 
     def _text_done(self, told: Told, events: list[Event]) -> None:
-        events += self._items.complete("text", told.output_index, told.content_index, told.text)
+        events += self._items.complete("text", told.output_index, told.content_index, told.text or "")
 
     def _cite(self, told: Told, events: list[Event]) -> None:
         events += self._items.cite(told.output_index, told.content_index, told.annotation)
 
     def _refusal(self, told: Told, events: list[Event]) -> None:
-        events += self._items.delta("refusal", told.output_index, told.content_index, told.delta)
+        events += self._items.delta("refusal", told.output_index, told.content_index, told.delta or "")
 
     def _refusal_done(self, told: Told, events: list[Event]) -> None:
-        events += self._items.complete("refusal", told.output_index, told.content_index, told.refusal)
+        events += self._items.complete("refusal", told.output_index, told.content_index, told.refusal or "")
 
     def _thought(self, told: Told, events: list[Event]) -> None:
-        events += self._items.delta("reasoning", told.output_index, told.content_index, told.delta)
+        events += self._items.delta("reasoning", told.output_index, told.content_index, told.delta or "")
 
     def _thought_done(self, told: Told, events: list[Event]) -> None:
-        events += self._items.complete("reasoning", told.output_index, told.content_index, told.text)
+        events += self._items.complete("reasoning", told.output_index, told.content_index, told.text or "")
         events += self._items.end_part(told.output_index, "reasoning", told.content_index)
 
     def _summary(self, told: Told, events: list[Event]) -> None:
-        events += self._items.delta("summary", told.output_index, told.summary_index, told.delta)
+        events += self._items.delta("summary", told.output_index, told.summary_index, told.delta or "")
 
     def _summary_done(self, told: Told, events: list[Event]) -> None:
-        events += self._items.complete("summary", told.output_index, told.summary_index, told.text)
+        events += self._items.complete("summary", told.output_index, told.summary_index, told.text or "")
         events += self._items.end_part(told.output_index, "summary", told.summary_index)
 
     def _arguments(self, told: Told, events: list[Event]) -> None:
-        events += self._items.delta("call", told.output_index, 0, told.delta)
+        events += self._items.delta("call", told.output_index, 0, told.delta or "")
 
     def _arguments_done(self, told: Told, events: list[Event]) -> None:
-        events += self._items.complete("call", told.output_index, 0, told.arguments or told.input)
+        events += self._items.complete("call", told.output_index, 0, told.arguments or told.input or "")
 
     def _item_added(self, told: Told, events: list[Event]) -> None:
         events += self._items.open_item(told.output_index, told.item)
