@@ -3,7 +3,6 @@ kept whole as an opaque part that only this protocol gets back.
 """
 
 import base64
-from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -11,6 +10,7 @@ from msgspec import Raw
 from farebox.dialects.anthropic_messages.seals import unescape, unwrap
 from farebox.dialects.anthropic_messages.words import FORMAT, NAME
 from farebox.dialects.shared.reader import Reader, objects
+from farebox.ir.errors import InvalidRequest
 from farebox.ir.request import (
     AnyPart,
     CacheMark,
@@ -31,6 +31,7 @@ from farebox.ir.request import (
 
 _encode = msgspec.json.encode
 _value = msgspec.json.Decoder().decode
+_raws = msgspec.json.Decoder(list[Raw]).decode
 OWN = Origin(NAME, format=FORMAT)
 
 
@@ -39,7 +40,7 @@ def cache_of(reader: Reader) -> tuple[CacheMark | None, dict[str, Raw]]:
     raw = reader.raw("cache_control")
     value = _value(raw) if raw is not None else None
     if raw is None or not isinstance(value, dict):
-        return None, {}
+        return None, {"cache_control": raw} if raw is not None else {}
     ttl = value.get("ttl")
     more = {"cache_control": raw} if set(value) - {"type", "ttl"} or value.get("type") != "ephemeral" else {}
     return CacheMark(ttl if isinstance(ttl, str) else "5m"), more
@@ -52,7 +53,9 @@ def extras_of(reader: Reader, more: dict[str, Raw]) -> Extras:
 
 def citation_of(raw: Raw) -> Citation:
     """One citation, understood as far as others can use it and kept whole for this protocol."""
-    value: dict[str, Any] = _value(raw)
+    value = _value(raw)
+    if not isinstance(value, dict):
+        return Citation(extras={NAME: {"citation": raw}})
     source = value.get("url") or value.get("source")
     title = value.get("title") or value.get("document_title")
     return Citation(
@@ -70,7 +73,10 @@ def parts_of(raw: Raw | None, path: str) -> tuple[AnyPart, ...]:
     if bytes(raw)[:1] == b'"':
         text = _value(raw)
         return (Text(text=text),) if text else ()
-    blocks = objects(raw)
+    try:
+        blocks = objects(raw)
+    except msgspec.MsgspecError:
+        raise InvalidRequest("Content is a text or a list of blocks.", path=path, reason="invalid_value") from None
     apart = {found[0]: found for block in blocks if (found := _apart(block)) is not None}
     parts = [
         part_of(block, f"{path}[{index}]") for index, block in enumerate(blocks) if not apart or _apart(block) is None
@@ -123,7 +129,8 @@ def _text(reader: Reader) -> Text:
     mark, more = cache_of(reader)
     text = reader.text("text") or ""
     raw = reader.raw("citations")
-    citations = tuple(citation_of(one) for one in msgspec.json.decode(raw, type=list[Raw])) if raw is not None else ()
+    given = _raws(raw) if raw is not None and bytes(raw)[:1] == b"[" else []
+    citations = tuple(citation_of(one) for one in given)
     return Text(text=text, citations=citations, cache=mark, extras=extras_of(reader, more))
 
 

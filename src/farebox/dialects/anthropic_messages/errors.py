@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from farebox.dialects.shared.vendor_errors import from_answer, from_value
-from farebox.ir import errors as e
 from farebox.ir.errors import AttemptError, FareboxError, InvalidRequest
 
 # https://docs.claude.com/en/api/errors, 2026-11
@@ -27,6 +26,7 @@ _TYPES = {
     503: "overloaded_error",
     504: "timeout_error",
 }
+_TOO_LONG = "prompt is too long"
 
 
 def error_object(error: FareboxError) -> dict[str, Any]:
@@ -41,13 +41,20 @@ def error_object(error: FareboxError) -> dict[str, Any]:
         metadata["retry_after"] = max(1, -int(-error.retry_after_s // 1))
     out: dict[str, Any] = {
         "type": _TYPES.get(error.status, default),
-        "message": error.message,
+        "message": _message(error),
         "error_type": error.code,
         "code": error.status,
     }
     if metadata:
         out["metadata"] = metadata
     return out
+
+
+def _message(error: FareboxError) -> str:
+    """Agents on this protocol know by these words that they must shorten the history, whichever vendor refused it."""
+    if error.code == "context_length_exceeded" and _TOO_LONG not in error.message.lower():
+        return f"{_TOO_LONG}: {error.message}"
+    return error.message
 
 
 def error_body(error: FareboxError, request_id: str) -> bytes:
@@ -61,11 +68,10 @@ def error_event(error: FareboxError, request_id: str) -> bytes:
 
 
 def answer_error(status: int, headers: Mapping[bytes, bytes], body: bytes) -> AttemptError:
-    """A vendor's refusal. Hosts put their own shapes around it; a signature's rejection is a matter of the history."""
+    """A vendor's refusal, in its own shape or in one of its hosts'."""
     return from_answer(status, headers, body)
 
 
 def stream_error(value: Any) -> AttemptError:
     """The value of an `error` event."""
-    found = from_value(value if value is not None else "")
-    return found if not isinstance(found, e.VendorRefused) else e.VendorFailed(detail=found.detail)
+    return from_value(value if value is not None else "")

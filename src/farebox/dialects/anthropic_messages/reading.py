@@ -15,7 +15,7 @@ from farebox.dialects.anthropic_messages.usage import merge, read_usage
 from farebox.dialects.anthropic_messages.words import REASONS
 from farebox.dialects.ports import Outcome
 from farebox.dialects.shared.reader import Reader, members
-from farebox.ir.errors import AttemptError, Cut, EmptyAnswer, Garbled
+from farebox.ir.errors import AttemptError, Cut, EmptyAnswer, Garbled, InvalidRequest
 from farebox.ir.events import (
     ArgumentsDelta,
     ChoiceEnded,
@@ -40,6 +40,8 @@ _value = msgspec.json.Decoder().decode
 
 _ABSENT = Raw(b"")
 _NOTHING = (b"", b"null")
+# Some hosts end with the mark of another protocol.
+NO_DATA = (b"", b"[DONE]")
 
 
 class Delta(Struct, gc=False):
@@ -101,6 +103,8 @@ class Teller:
         try:
             event = wire(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            if data.strip() in NO_DATA:
+                return
             raise _no_event(data) from None
         if event.type == "content_block_delta":
             self._delta(event, data, out)
@@ -126,7 +130,9 @@ class Teller:
         }
 
     def _start(self, event: Wire, data: bytes, out: list[Event]) -> None:
-        message = event.message or {}
+        message = event.message
+        if message is None:
+            raise Garbled(metadata={"what": "message"})
         self.started = True
         outcome = self.outcome
         outcome.upstream_id = outcome.upstream_id or _word(message, "id")
@@ -156,7 +162,7 @@ class Teller:
         open_block = self._open[event.index] = _Open(index, block, opaque=False)
         try:
             part = part_of(block)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, InvalidRequest):
             raise Garbled(metadata={"what": "block"}) from None
         if isinstance(part, ToolCall):
             self.outcome.tool_calls += 1

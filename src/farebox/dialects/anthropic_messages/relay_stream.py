@@ -4,11 +4,11 @@ vendor and us.
 """
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from farebox.dialects.anthropic_messages.errors import error_event
 from farebox.dialects.anthropic_messages.host import join
-from farebox.dialects.anthropic_messages.reading import Teller
+from farebox.dialects.anthropic_messages.reading import NO_DATA, Teller
 from farebox.dialects.anthropic_messages.stream_decoding import BLANK, WHOLE_BYTES_MAX, tell_whole, whole_fields
 from farebox.dialects.anthropic_messages.stream_encoding import STOP, MessagesStreamEncoder
 from farebox.dialects.anthropic_messages.usage import received_with_charge
@@ -20,6 +20,13 @@ from farebox.ir.events import Event
 from farebox.money.charges import Charge
 
 _encode = msgspec.json.encode
+
+
+class _Kind(Struct, gc=False):
+    type: str = ""
+
+
+_kind_of = msgspec.json.Decoder(_Kind).decode
 _DELTA = b"event: content_block_delta\ndata: "
 _PASSED = frozenset((b"content_block_start", b"content_block_stop", b"content_block_delta"))
 _END = Raw(b'{"stop_reason":"end_turn","stop_sequence":null}')
@@ -100,16 +107,17 @@ class MessagesRelayStream:
                 self._events(Splitter().feed(block + b"\n\n"), out)
 
     def _events(self, events: list[SseEvent], out: list[bytes]) -> None:
-        for name, data in events:
+        for _, data in events:
             if self._teller.ended:
                 return
-            if data.strip():
-                self._event(name, data, out)
+            self._event(data, out)
 
-    def _event(self, name: bytes, data: bytes, out: list[bytes]) -> None:
+    def _event(self, data: bytes, out: list[bytes]) -> None:
+        if data.strip() in NO_DATA:
+            return
         started = self._teller.started
         self._teller.take(data, self._sink)
-        kind = name or str(msgspec.json.decode(data).get("type", "")).encode()
+        kind = _kind_of(data).type.encode()
         if kind in _PASSED:
             out.append(b"event: %b\n%b\n\n" % (kind, _lines(data)))
         elif kind == b"message_start" and not started:

@@ -146,12 +146,11 @@ class MessagesStreamEncoder:
             self._write(known, event, out)
 
     def _admit(self, part: _Part, out: list[bytes]) -> None:
-        if self._current is not None:
-            if not _whole(self._current):
-                self._queue.append(part)
-                return
+        self._queue.append(part)
+        if self._current is None:
+            self._open(self._queue.pop(0), out)
+        elif _whole(self._current):
             self._shut(out)
-        self._open(part, out)
 
     def _late(self, part: _Part, event: PartEnded | _Delta, out: list[bytes]) -> None:
         """An event for a part that waits, or for one that was closed before its end."""
@@ -315,7 +314,7 @@ def _whole(part: _Part) -> bool:
     if not isinstance(part.part, ToolCall):
         return not isinstance(part.part, Media)
     try:
-        members(part.part.arguments + "".join(part.arguments))
+        members("".join(part.arguments))
     except msgspec.MsgspecError:
         return False
     return True
