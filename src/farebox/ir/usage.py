@@ -44,6 +44,9 @@ INPUT_UNITS: tuple[Unit, ...] = (
 )
 OUTPUT_UNITS: tuple[Unit, ...] = (Unit.OUTPUT_TEXT, Unit.OUTPUT_REASONING, Unit.OUTPUT_AUDIO, Unit.OUTPUT_IMAGE)
 
+_INPUT_NAMES = frozenset(unit.value for unit in INPUT_UNITS)
+_OUTPUT_NAMES = frozenset(unit.value for unit in OUTPUT_UNITS)
+
 VENDOR = "vendor"
 METERED = "metered"
 
@@ -57,13 +60,19 @@ class Usage(Struct, frozen=True, gc=False):
 
     def prompt_tokens(self) -> int:
         """Sum of the input token leaves."""
-        get = self.leaves.get
-        return sum(get(unit, 0) for unit in INPUT_UNITS)
+        total = 0
+        for unit, count in self.leaves.items():
+            if unit in _INPUT_NAMES:
+                total += count
+        return total
 
     def completion_tokens(self) -> int:
         """Sum of the output token leaves."""
-        get = self.leaves.get
-        return sum(get(unit, 0) for unit in OUTPUT_UNITS)
+        total = 0
+        for unit, count in self.leaves.items():
+            if unit in _OUTPUT_NAMES:
+                total += count
+        return total
 
 
 NOTHING = Usage({})

@@ -21,6 +21,8 @@ FREE = Charge()
 
 def usd_text(nano: int) -> str:
     """Nano-USD as an exact decimal number of USD, fit for JSON (`1234` → `0.000001234`). Never a float."""
+    if 0 <= nano < NANO_PER_USD:
+        return f"0.{nano:09d}".rstrip("0") if nano else "0"
     sign, nano = ("-", -nano) if nano < 0 else ("", nano)
     whole, rest = divmod(nano, NANO_PER_USD)
     if not rest:

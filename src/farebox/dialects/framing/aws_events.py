@@ -6,7 +6,7 @@ A frame: total length, header length, CRC-32 of these eight bytes, headers, payl
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from zlib import crc32
 
@@ -46,16 +46,15 @@ class FrameSplitter:
         """Whether nothing of an unfinished frame is held."""
         return not self._buffer
 
-    def feed(self, data: bytes) -> list[AwsEvent]:
-        """The frames that became complete. Raises `AnswerTooLarge`, and `Garbled` for what is no frame."""
+    def feed(self, data: bytes) -> Iterator[AwsEvent]:
+        """The frames that became complete; those before a broken one come before its error: `AnswerTooLarge`, `Garbled`."""
         held = self._buffer
         held += data
         if len(held) < self._need:
-            return []
+            return
         whole = bytes(held)
         end, at = len(whole), 0
         self._need = 0
-        events: list[AwsEvent] = []
         while end - at >= 12:
             total, head, check = _prelude(whole, at)
             if crc32(whole[at : at + 8]) != check or head + _OVERHEAD > total:
@@ -65,11 +64,10 @@ class FrameSplitter:
             if end - at < total:
                 self._need = total
                 break
-            events.append(self._frame(whole[at : at + total], head))
+            yield self._frame(whole[at : at + total], head)
             at += total
         if at:
             del held[:at]
-        return events
 
     def _frame(self, frame: bytes, head: int) -> AwsEvent:
         if crc32(frame[:-4]) != _number(frame, len(frame) - 4)[0]:

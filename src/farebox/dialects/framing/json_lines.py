@@ -2,6 +2,8 @@
 above a limit.
 """
 
+from collections.abc import Iterator
+
 from farebox.ir.errors import AnswerTooLarge
 
 LINE_BYTES_MAX = 1 << 20
@@ -22,28 +24,25 @@ class LineSplitter:
         """Whether nothing of an unfinished line is held."""
         return not self._held
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The lines that became complete. Raises `AnswerTooLarge`."""
-        if b"\n" not in data:
-            self._hold(data)
-            return []
-        lines = data.split(b"\n")
-        if self._held:
-            self._held.append(lines[0])
-            lines[0] = b"".join(self._held)
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that became complete; those before one that is too long come before its error, `AnswerTooLarge`."""
+        *lines, last = data.split(b"\n")
+        for piece in lines:
+            line = b"".join([*self._held, piece])
             self._held, self._size = [], 0
-        self._hold(lines.pop())
-        if max(map(len, lines)) > self.limit:
-            raise AnswerTooLarge(metadata={"what": "line"})
-        return [line for line in map(bytes.strip, lines) if line]
+            if len(line) > self.limit:
+                raise AnswerTooLarge(metadata={"what": "line"})
+            if stripped := line.strip():
+                yield stripped
+        if last:
+            self._hold(last)
 
     def _hold(self, data: bytes) -> None:
-        if data:
-            self._size += len(data)
-            if self._size > self.limit:
-                raise AnswerTooLarge(metadata={"what": "line"})
-            self._held.append(data)
+        self._size += len(data)
+        if self._size > self.limit:
+            raise AnswerTooLarge(metadata={"what": "line"})
+        self._held.append(data)
 
-    def rest(self) -> list[bytes]:
+    def rest(self) -> Iterator[bytes]:
         """The body ended: a last line without its line feed."""
         return self.feed(b"\n")

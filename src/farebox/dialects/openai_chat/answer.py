@@ -3,11 +3,11 @@ finish reasons; all other members stay the bytes they were. Refuses framing and 
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.openai_chat.pieces import differs, extension_usage, lower, reasoning_detail, split_list
 from farebox.dialects.openai_chat.shapes import check_delta
 from farebox.dialects.openai_chat.usage import read_usage
 from farebox.dialects.openai_chat.words import REASONING_FIELDS, finish_word
@@ -37,7 +37,6 @@ _NOISE = frozenset(
     ("id", "object", "created", "model", "provider", "choices", "usage", "obfuscation", "p", "padding", "error")
 )
 _CONTENT_MEMBERS = ("refusal", "audio", "images", "function_call", "executed_tools")
-_TEXT_KINDS = ("text", "output_text")
 
 
 def join(fields: Mapping[str, bytes | Raw]) -> bytes:
@@ -62,11 +61,6 @@ def head(envelope: Envelope, kind: str, created_s: int) -> bytes:
     return b'{"id":%b,"object":"%b","created":%d,"model":%b,"provider":%b' % (
         _encode(envelope.id), kind.encode(), created_s, _encode(envelope.model), _encode(envelope.provider),
     )  # fmt: skip
-
-
-def reasoning_detail(text: str, index: int = 0) -> bytes:
-    """Plain reasoning text as an entry of `reasoning_details`."""
-    return b'[{"type":"reasoning.text","text":%b,"format":"unknown","index":%d}]' % (_encode(text), index)
 
 
 class Answer:
@@ -138,12 +132,11 @@ class Answer:
             outcome.upstream_id = str(_value(chunk["id"]))[:256]
         if not outcome.upstream_model and len(given(chunk.get("model"))) > 2:
             outcome.upstream_model = str(_value(chunk["model"]))[:256]
-            if _differs(outcome.upstream_model, self._target.model):
+            if differs(outcome.upstream_model, self._target.model):
                 self._flag("model_mismatch")
         raw = chunk.get("usage")
-        if not given(raw) and "x_groq" in chunk:
-            nested = _value(chunk["x_groq"])
-            raw = Raw(_encode(nested["usage"])) if isinstance(nested, dict) and nested.get("usage") else None
+        if not given(raw):
+            raw = extension_usage(chunk)
         if raw is not None and given(raw):
             self._note_usage(raw)
 
@@ -152,7 +145,7 @@ class Answer:
         outcome = self.outcome
         usage = read_usage(raw, self._target.usage, outcome.flags)
         if usage is not None:
-            if outcome.usage is not None and _lower(usage.leaves, outcome.usage.leaves):
+            if outcome.usage is not None and lower(usage.leaves, outcome.usage.leaves):
                 self._flag("usage_lowered")
             outcome.usage = usage
 
@@ -167,7 +160,7 @@ class Answer:
     def _rewritten(self, data: bytes) -> bytes:
         chunk = self.parse(data)
         self.note(chunk)
-        rest = {name: raw for name, raw in chunk.items() if name not in _NOISE and name != "x_groq"}
+        rest = {name: raw for name, raw in chunk.items() if name not in _NOISE}
         choices = self.choices(chunk)
         if not choices:
             self.extras.update(rest)
@@ -300,7 +293,7 @@ class Answer:
                 thought, text = self._think(text, index, ended=ended)
                 message["content"] = Raw(_encode(text))
         elif content[:1] == b"[":
-            thought, text = _split_list(_value(content))
+            thought, text = split_list(_value(content))
             message["content"] = Raw(_encode(text))
         elif content:
             text = content.decode()
@@ -384,28 +377,3 @@ class Answer:
             if not self._whole:
                 call["index"] = Raw(b"%d" % position)
         return call
-
-
-def _split_list(parts: list[Any]) -> tuple[str, str]:
-    """Content as a list of typed parts: (reasoning, text)."""
-    thought, answer = [], []
-    for part in parts:
-        if not isinstance(part, dict):
-            continue
-        if part.get("type") in _TEXT_KINDS:
-            answer.append(str(part.get("text") or ""))
-        elif part.get("type") == "thinking":
-            inner = part.get("thinking")
-            pieces = inner if isinstance(inner, list) else [{"text": inner}]
-            thought += [str(piece.get("text") or "") for piece in pieces if isinstance(piece, dict)]
-    return "".join(thought), "".join(answer)
-
-
-def _differs(answered: str, asked: str) -> bool:
-    """Whether the vendor names another model than asked; a dated or shortened name of the same is none."""
-    first, second = (name.rsplit("/", 1)[-1].lower() for name in (answered, asked))
-    return first not in second and second not in first
-
-
-def _lower(new: dict[str, int], old: dict[str, int]) -> bool:
-    return sum(new.values()) < sum(old.values())

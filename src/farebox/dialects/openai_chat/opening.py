@@ -4,11 +4,12 @@ Leaves the meaning of messages, tools and schemas to the vendor or to `decoding`
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from farebox.dialects.framing.json_front import front, refuse
+from farebox.dialects.framing.json_front import front, plain, refuse
 from farebox.dialects.ports import Opened
-from farebox.dialects.shared.checks import check_forbidden, check_references, typed, wanted_models
+from farebox.dialects.shared.checks import FORBIDDEN, check_forbidden, check_references, typed, wanted_models
 
 PARTS_MAX = 5_000
 STOP_MAX = 4
@@ -117,6 +118,7 @@ class ChatHead(Struct, gc=False):
     prompt_cache_key: Annotated[str, Meta(max_length=1024)] | None = None
 
 
+_head = msgspec.json.Decoder(ChatHead).decode
 _PART_MODALITIES = {
     "image_url": "image",
     "image": "image",
@@ -220,13 +222,24 @@ def _wants_reasoning_shown(head: ChatHead) -> bool:
     return head.include_reasoning is not False
 
 
-def open_chat(body: bytes) -> Opened:
-    """The opened request. Raises `InvalidRequest`."""
+def _read(body: bytes) -> tuple[dict[str, Raw], ChatHead]:
+    """Members and checked head; the quick way where it says yes, the thorough way for every doubt and every refusal."""
+    fields = plain(body)
+    if fields is not None and "messages" in fields and FORBIDDEN.isdisjoint(fields):
+        try:
+            return fields, _head(body)
+        except msgspec.MsgspecError:
+            pass
     fields, everything = front(body)
     check_forbidden(fields)
     if "messages" not in everything:
         refuse("'messages' is missing.", "missing_field", "$.messages")
-    head = typed(everything, ChatHead)
+    return fields, typed(everything, ChatHead)
+
+
+def open_chat(body: bytes) -> Opened:
+    """The opened request. Raises `InvalidRequest`."""
+    fields, head = _read(body)
     seen = Seen()
     seen.look(head.messages)
     if b'"$ref"' in body:
@@ -242,9 +255,11 @@ def open_chat(body: bytes) -> Opened:
         max_tokens=head.max_completion_tokens or head.max_tokens,
         provider=fields["provider"] if head.provider is not None else None,
         parameters=frozenset(
-            _SAME_PARAMETER.get(name, name)
-            for name, value in everything.items()
-            if value is not None and name not in NOT_PARAMETERS
+            [
+                _SAME_PARAMETER.get(name, name)
+                for name, raw in fields.items()
+                if name not in NOT_PARAMETERS and bytes(raw) != b"null"
+            ]
         ),
         modalities=frozenset(seen.modalities),
         origins=frozenset(seen.origins),

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.openai_chat import usual
 from farebox.ir.usage import Unit, Usage
 from farebox.money.charges import Charge, usd_text
 
@@ -78,6 +79,13 @@ def read_usage(raw: Raw, overrides: Mapping[str, str] | None = None, flags: list
 
     `overrides` maps a leaf to the path of its counter; `reasoning` = `outside` says that completions exclude it.
     """
+    if not overrides:
+        try:
+            plain = usual.usage(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            plain = None
+        if plain is not None:
+            return plain
     usage = _decode(raw)
     if not isinstance(usage, dict):
         return None
