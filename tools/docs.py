@@ -60,7 +60,7 @@ def errors() -> str:
     for title, mine in (("Answered to the caller", False), ("Of one attempt at one endpoint", True)):
         out += f"## {title}\n\n" + head("error", "code", "status", *(("retried", "counts as") if mine else ()), "says")
         for leaf in leaves(FareboxError):
-            if issubclass(leaf, AttemptError) is mine:
+            if leaf.__module__ == FareboxError.__module__ and issubclass(leaf, AttemptError) is mine:
                 more = (leaf.retry.value, leaf.health.value) if mine else ()
                 out += row(f"`{leaf.__name__}`", f"`{leaf.code}`", leaf.status, *more, leaf.public)
         out += "\n"
