@@ -30,7 +30,11 @@ class ThinkSplitter:
             if not begun.startswith(OPEN):
                 self._state, held, self._held = "answer", self._held, ""
                 return "", held
-            self._state, self._held = "thinking", begun[len(OPEN) :].removeprefix("\n")
+            self._state, self._held = "opened", begun[len(OPEN) :]
+        if self._state == "opened" and self._held:
+            self._state, self._held = "thinking", self._held.removeprefix("\n")
+        if self._state == "opened":
+            return "", ""
         if self._state == "thinking":
             return self._thinking()
         return self._gap()
