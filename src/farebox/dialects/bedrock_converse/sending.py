@@ -43,9 +43,9 @@ class Losses:
         self.say(UNSUPPORTED, path, f"{what} cannot be said in this dialect.")
 
     def extras(self, extras: Extras, path: str, dialect: str) -> Fields:
-        """Our own extras; those of another dialect are reported."""
-        for name in extras:
-            if name != dialect:
+        """Our own extras; those of another dialect are reported, but for positions, which say nothing here."""
+        for name, members in extras.items():
+            if name != dialect and members.keys() != {"index"}:
                 self.part(path, f"An extension of {name}")
         return dict(extras.get(dialect, {}))
 
