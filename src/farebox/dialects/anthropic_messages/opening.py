@@ -4,17 +4,18 @@ Leaves the meaning of blocks, tools and schemas to the vendor or to `decoding`.
 Marks: `cache_control`, `thinking`, `tool_result`, `server_tools`, `system_in_messages`.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from farebox.dialects.anthropic_messages.seals import MARK, unwrap
-from farebox.dialects.anthropic_messages.words import FORMAT
 from farebox.dialects.framing.json_front import front, refuse
 from farebox.dialects.ports import Opened
 from farebox.dialects.shared.checks import check_forbidden, check_references, typed, wanted_models
 
 BLOCKS_MAX = 5_000
+_SESSION = re.compile(r"session(?:_id)?[_\":\s]{1,8}([0-9a-f]{8}-[0-9a-f-]{20,40})")
 
 Short = Annotated[str, Meta(max_length=256)]
 Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -215,12 +216,13 @@ def open_messages(body: bytes, kind: type[MessagesHead] = MessagesHead) -> Opene
         origins=frozenset(seen.origins),
         marks=frozenset(seen.marks),
         service_tier=head.service_tier or "",
-        session=head.session_id or "",
+        session=head.session_id or _session(user),
         user=head.user or (user if isinstance(user, str) else ""),
         relayable=seen.relayable,
     )
 
 
-def is_own(opened: Opened) -> bool:
-    """Whether every seal in the history is of this protocol."""
-    return opened.origins <= {FORMAT}
+def _session(user: Any) -> str:
+    """Coding agents put their session into `metadata.user_id`; it keeps a conversation at the provider that has it cached."""
+    found = _SESSION.search(user[:1024]) if isinstance(user, str) else None
+    return found.group(1) if found else ""

@@ -3,13 +3,22 @@ the end (`message_delta`, `message_stop`) waits for the charge. Refuses to forwa
 vendor and us.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import Raw, Struct
 
 from farebox.dialects.anthropic_messages.errors import error_event
 from farebox.dialects.anthropic_messages.host import join
 from farebox.dialects.anthropic_messages.reading import NO_DATA, Teller
-from farebox.dialects.anthropic_messages.stream_decoding import BLANK, WHOLE_BYTES_MAX, tell_whole, whole_fields
+from farebox.dialects.anthropic_messages.stream_decoding import (
+    BLANK,
+    WHOLE_BYTES_MAX,
+    Framing,
+    framing_of,
+    tell_whole,
+    whole_fields,
+)
 from farebox.dialects.anthropic_messages.stream_encoding import STOP, MessagesStreamEncoder
 from farebox.dialects.anthropic_messages.usage import received_with_charge
 from farebox.dialects.framing.sse import EVENT_BYTES_MAX, Splitter, SseEvent
@@ -45,8 +54,8 @@ class MessagesRelayStream:
         self._teller = Teller(self.outcome)
         self._sink: list[Event] = []
         self._rest = b""
-        self._splitter: Splitter | None = None
-        self._begun = False
+        self._splitter: Framing | None = framing_of(target)
+        self._begun = self._splitter is not None
         self._whole: list[bytes] | None = None
         self._size = 0
         self._encoder: MessagesStreamEncoder | None = None
@@ -106,7 +115,7 @@ class MessagesRelayStream:
             else:
                 self._events(Splitter().feed(block + b"\n\n"), out)
 
-    def _events(self, events: list[SseEvent], out: list[bytes]) -> None:
+    def _events(self, events: Iterable[SseEvent], out: list[bytes]) -> None:
         for _, data in events:
             if self._teller.ended:
                 return

@@ -1,10 +1,12 @@
 """The vendor's stream from bytes to events, and whole answers by the same events. Refuses to frame by itself."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.anthropic_messages.aws_frames import InvokeFrames
 from farebox.dialects.anthropic_messages.errors import stream_error
 from farebox.dialects.anthropic_messages.reading import Teller
 from farebox.dialects.framing.sse import Splitter, SseEvent
@@ -21,9 +23,14 @@ _encode = msgspec.json.encode
 class Framing(Protocol):
     """What cuts a vendor's bytes into events: SSE here, another for hosts with a framing of their own."""
 
-    def feed(self, data: bytes) -> list[SseEvent]: ...
+    def feed(self, data: bytes) -> Iterable[SseEvent]: ...
 
-    def rest(self) -> list[SseEvent]: ...
+    def rest(self) -> Iterable[SseEvent]: ...
+
+
+def framing_of(target: Target) -> Framing | None:
+    """The framing of a host that does not send SSE."""
+    return InvokeFrames() if "aws_event_stream" in target.options else None
 
 
 class MessagesStreamDecoder:
@@ -31,7 +38,8 @@ class MessagesStreamDecoder:
 
     __slots__ = ("_begun", "_size", "_splitter", "_teller", "_whole", "outcome")
 
-    def __init__(self, target: Target, framing: Framing | None = None) -> None:
+    def __init__(self, target: Target) -> None:
+        framing = framing_of(target)
         self.outcome = Outcome(flags=[])
         self._teller = Teller(self.outcome)
         self._splitter: Framing = framing if framing is not None else Splitter()

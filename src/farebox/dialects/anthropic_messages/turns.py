@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from farebox.dialects.anthropic_messages.wish import family
 from farebox.dialects.anthropic_messages.words import CHANGED
 from farebox.dialects.anthropic_messages.writing import Fields, Writer, plain
 from farebox.dialects.ports import Target
@@ -64,7 +65,7 @@ def _turn(message: Message, path: str, target: Target, writer: Writer) -> Turn |
         return None
     role = message.role
     if role in _SYSTEM:
-        if "system_in_messages" in target.options:
+        if "system_in_messages" in target.options or family(target).system_turns:
             return Turn("system", blocks, rest, results=False)
         writer.warn(CHANGED, path, "A system message between others is sent as the user's, marked as system text.")
         blocks = [{"type": "text", "text": "<system>"}, *blocks, {"type": "text", "text": "</system>"}]

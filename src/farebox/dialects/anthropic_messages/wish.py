@@ -3,7 +3,8 @@ Refuses to guess for models of other makers: what it says about Claude's familie
 
 Facts of 2026-11 (https://docs.claude.com/en/docs/build-with-claude/adaptive-thinking): from 4.6 on models think
 adaptively, by effort; earlier ones take a budget of at least 1,024 tokens, below `max_tokens`. From 4.7 on, sampling
-parameters are refused, and adaptive thinking is shown only if `display` asks for it.
+parameters are refused, and adaptive thinking is shown only if `display` asks for it. From 4.8 on, a system message may
+stand among the others.
 """
 
 import re
@@ -30,7 +31,7 @@ class Family(Struct, frozen=True):
     max_tokens: int = 8192
     adaptive: bool = False
     sampling: bool = True
-    budget: bool = True
+    system_turns: bool = False
 
 
 def family(target: Target) -> Family:
@@ -53,7 +54,7 @@ def _by_name(model: str) -> Family:
         return Family(4096)
     if version < (3, 7):
         return Family(8192)
-    return Family(32_000, adaptive=version >= (4, 6), sampling=version < (4, 7))
+    return Family(32_000, adaptive=version >= (4, 6), sampling=version < (4, 7), system_turns=version >= (4, 8))
 
 
 def read_wish(thinking: Raw | None, config: Reader | None) -> ReasoningWish | None:

@@ -28,15 +28,22 @@ class Exchange(NamedTuple):
     status: int
     headers: dict[bytes, bytes]
     body: bytes
+    framed: bool = False
 
     @property
     def streamed(self) -> bool:
-        return b"data:" in self.body[:4096] and not self.body.lstrip().startswith(b"{")
+        return self.framed or (b"data:" in self.body[:4096] and not self.body.lstrip().startswith(b"{"))
+
+    @property
+    def spelled(self) -> bytes:
+        """The stream as SSE, whatever its framing."""
+        return _frames(self.body) if self.framed else self.body
 
     def target(self) -> Target:
         hosted = self.api.startswith(("vertex", "bedrock"))
         options = {"system_in_messages"} | ({"no_model"} if hosted else set())
         options |= {"no_stream"} if self.api.startswith("bedrock") else set()
+        options |= {"aws_event_stream"} if self.framed else set()
         return Target(model=self.model, vendor="v", options=frozenset(options))
 
     def sent(self) -> dict[str, Any]:
@@ -70,14 +77,12 @@ def exchanges() -> tuple[Exchange, ...]:
         hosted = data["api"] in HOSTED and isinstance(request, dict) and "anthropic_version" in request
         if data["api"] not in APIS and not hosted:
             continue
-        body = response["body"].encode()
-        if response.get("encoding") == "base64":
-            body = _frames(base64.b64decode(body))
+        framed = response.get("encoding") == "base64"
+        body = base64.b64decode(response["body"]) if framed else response["body"].encode()
         headers = {name.encode(): str(value).encode() for name, value in response["headers"].items()}
         model = data["model"] or "claude-sonnet-4-5"
-        found.append(
-            Exchange(f"{data['vendor']}/{path.stem}", data["api"], model, request, response["status"], headers, body)
-        )
+        name = f"{data['vendor']}/{path.stem}"
+        found.append(Exchange(name, data["api"], model, request, response["status"], headers, body, framed))
     return tuple(found)
 
 

@@ -48,7 +48,7 @@ def chat_stream(exchange: Exchange) -> bytes:
 
 @by_name(STREAMS)
 def test_a_chat_client_reads_what_a_messages_vendor_streamed(exchange: Exchange) -> None:
-    theirs = message_of(exchange.body)
+    theirs = message_of(exchange.spelled)
     ours = traffic.merged(chat_stream(exchange))
     choice, usage = ours["choices"][0], ours["usage"]
     blocks = theirs["content"]
@@ -122,8 +122,8 @@ def test_messages_requests_reach_chat_vendors(exchange: Exchange) -> None:
 SIGNED = [
     item
     for item in STREAMS
-    if any(block["type"] == "thinking" for block in message_of(item.body)["content"])
-    and any(block["type"] == "tool_use" for block in message_of(item.body)["content"])
+    if any(block["type"] == "thinking" for block in message_of(item.spelled)["content"])
+    and any(block["type"] == "tool_use" for block in message_of(item.spelled)["content"])
 ]
 
 
@@ -135,7 +135,7 @@ def test_a_tool_loop_keeps_signed_thinking_through_a_chat_client() -> None:
     for turn, exchange in enumerate((SIGNED[0], _redacted(), SIGNED[-1])):
         message = assistant(chat_stream(exchange))
         history.append(message)
-        blocks = message_of(exchange.body)["content"]
+        blocks = message_of(exchange.spelled)["content"]
         expected.append({"role": "assistant", "content": [known(block) for block in blocks]})
         calls = message["tool_calls"]
         history += [{"role": "tool", "tool_call_id": call["id"], "content": f"result {turn}"} for call in calls]
@@ -229,6 +229,25 @@ def test_a_messages_client_carries_another_origins_seals_and_brings_them_back() 
     claude, warnings = CLIENT.encode(SERVER.decode(opened), TARGET)
     assert json.loads(claude)["messages"][1]["content"] == "Yes."
     assert [warning.code for warning in warnings] == ["seal_dropped", "seal_dropped"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wish"),
+    [
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, {"max_tokens": 2000, "enabled": True}),
+        ({"thinking": {"type": "disabled"}}, {"enabled": False}),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, {"effort": "max", "enabled": True}),
+        ({"output_config": {"effort": "low"}}, {"effort": "low"}),
+        ({"thinking": {"type": "adaptive", "display": "omitted"}}, {"enabled": True, "exclude": True}),
+    ],
+)
+def test_the_wish_to_think_reaches_chat_vendors(asked: dict[str, Any], wish: dict[str, Any]) -> None:
+    body = {"model": "a/m", "max_tokens": 4000, "messages": [{"role": "user", "content": "Hello"}]} | asked
+    request = SERVER.decode(SERVER.open(json.dumps(body).encode()))
+    target = Target(model="m", vendor="v", reasoning_wish="reasoning")
+    sent_body, warnings = CHAT_VENDOR.encode(request, target)
+    assert json.loads(sent_body)["reasoning"] == wish
+    assert not warnings
 
 
 def test_errors_of_a_stream_leave_in_the_clients_shape() -> None:

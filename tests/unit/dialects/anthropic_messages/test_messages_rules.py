@@ -74,10 +74,10 @@ def test_only_the_leading_run_of_system_messages_is_the_system_text() -> None:
     assert [message["role"] for message in body["messages"]] == ["user", "user", "user"]
     assert body["messages"][1]["content"] == "<system>\nThree.\n</system>"
     assert warnings == ["parameter_changed $.messages[3]"]
-    kept = Target(model="m", vendor="v", options=frozenset(("system_in_messages",)))
-    body, warnings = sent({"messages": messages}, kept)
-    assert body["messages"][1] == {"role": "system", "content": "Three."}
-    assert not warnings
+    for kept in (Target(model="m", vendor="v", options=frozenset(("system_in_messages",))), NEW):
+        body, warnings = sent({"messages": messages}, kept)
+        assert body["messages"][1] == {"role": "system", "content": "Three."}
+        assert not warnings
 
 
 def test_tool_results_are_one_turn_right_after_their_calls_and_first_in_it() -> None:

@@ -2,6 +2,7 @@
 hand-made vendor streams do that no recording shows.
 """
 
+import base64
 import json
 from typing import Any
 
@@ -20,6 +21,7 @@ from farebox.dialects.anthropic_messages.counting import (
 )
 from farebox.dialects.anthropic_messages.halves import MessagesClient, MessagesServer
 from farebox.dialects.anthropic_messages.relay import MessagesRelay
+from farebox.dialects.framing.aws_events import frame
 from farebox.dialects.ports import Envelope, Target
 from farebox.ir import errors as e
 from farebox.ir import events as ev
@@ -138,6 +140,15 @@ def test_opening_tells_what_routing_needs() -> None:
     assert not {"models", "fallbacks", "provider", "session_id"} & set(sent)
     unsigned = [{"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": ""}]}]
     assert not opened(messages=unsigned).relayable
+
+
+def test_the_session_of_a_coding_agent_is_found() -> None:
+    session = "0b6c2a52-95d5-4f2c-9a3e-8f0a7c1d2e3f"
+    for user in (f"user_ab_account__session_{session}", json.dumps({"device_id": "x", "session_id": session})):
+        assert opened(metadata={"user_id": user}).session == session
+    assert opened(metadata={"user_id": "u-1"}).session == ""
+    assert opened(metadata={"user_id": 5}).session == ""
+    assert opened(metadata={"user_id": f"session_{session}"}, session_id="s").session == "s"
 
 
 JSON = st.recursive(
@@ -509,6 +520,27 @@ def test_what_breaks_is_one_kind_of_error_in_relay_and_codec(body: bytes, error:
     assert not CLIENT.stream(TARGET).feed(b"\n")
     assert relay.feed(body) == b""
     assert relay.close() == b""
+
+
+def test_frames_of_a_host_hold_events_or_the_error_they_name() -> None:
+    target = Target(model="m", vendor="v", options=frozenset(("aws_event_stream",)))
+    heads = {":message-type": "event", ":event-type": "chunk"}
+    good = frame(
+        heads, json.dumps({"bytes": base64.b64encode(json.dumps(START).encode()).decode(), "p": "ab"}).encode()
+    )
+    thrown = frame({":message-type": "exception", ":exception-type": "throttlingException"}, b'{"message":"Too many"}')
+    for bad, error in (
+        (thrown, e.VendorRateLimited),
+        (frame(heads, b'{"bytes":"?"}'), e.Garbled),
+        (frame(heads, b"{}"), e.Garbled),
+        (good[:-1] + b"x", e.Garbled),
+        (good[:9], e.Cut),
+    ):
+        for half in (CLIENT.stream(target), RELAY.stream(envelope(), target)):
+            half.feed(good + bad)
+            half.close()
+            assert isinstance(half.outcome.error, error)
+            assert half.outcome.upstream_id == "m"
 
 
 def test_usage_that_is_none_is_flagged() -> None:
