@@ -8,6 +8,7 @@ from msgspec import Raw
 from farebox.dialects.google_generate.citing import of_grounding, of_recitation
 from farebox.dialects.google_generate.logprobs import entries_of
 from farebox.dialects.google_generate.media import media_of
+from farebox.dialects.google_generate.partial_calls import PartialCall, is_partial
 from farebox.dialects.google_generate.seals import ORIGIN, before, is_wrapped
 from farebox.dialects.google_generate.words import FINISH_NUMBERS, NAME, invented_id
 from farebox.dialects.ports import Outcome
@@ -21,7 +22,7 @@ from farebox.ir.events import (
     SealDelta,
     TextDelta,
 )
-from farebox.ir.request import AnyPart, Opaque, Reasoning, Seal, Text, ToolCall
+from farebox.ir.request import AnyPart, Extras, Opaque, Reasoning, Seal, Text, ToolCall
 
 _encode = msgspec.json.encode
 _TEXT, _THOUGHT = 1, 2
@@ -35,7 +36,7 @@ _EMPTY_THOUGHT = Reasoning(origin=ORIGIN)
 class Candidate:
     """`part` and `note` take what comes; `end` closes and cites. Events are appended to `events`."""
 
-    __slots__ = ("_index", "_kind", "_next", "_text", "calls", "events", "extras", "native", "outcome")
+    __slots__ = ("_index", "_kind", "_next", "_partial", "_text", "calls", "events", "extras", "native", "outcome")
 
     def __init__(self, index: int, events: list[Event], outcome: Outcome) -> None:
         self.events = events
@@ -47,6 +48,7 @@ class Candidate:
         self._kind = 0
         self._next = 0
         self._text: list[str] = []
+        self._partial: PartialCall | None = None
 
     def _open(self, part: AnyPart, kind: int) -> int:
         self.shut()
@@ -124,19 +126,30 @@ class Candidate:
 
     def _call(self, part: dict[str, Any], arguments: bytes) -> None:
         call = part["functionCall"]
-        name, given = str(call.get("name") or ""), call.get("id")
+        signature = part.get("thoughtSignature")
         text = arguments.decode()
+        if self._partial is not None or is_partial(call):
+            partial = self._partial = self._partial or PartialCall()
+            if partial.take(call, signature):
+                self._complete(partial)
+            return
+        rest = {key: Raw(_encode(value)) for key, value in call.items() if key not in _CALL_KNOWN}
+        extras = {NAME: {"functionCall": Raw(_encode(rest))}} if rest else {}
+        self._called(str(call.get("name") or ""), text if text != "null" else "{}", call.get("id"), signature, extras)
+
+    def _complete(self, partial: PartialCall) -> None:
+        self._partial = None
+        self._called(partial.name, partial.arguments(), partial.call_id, partial.signature, {})
+
+    def _called(self, name: str, text: str, given: Any, signature: Any, extras: Extras) -> None:
         seed = f"{self.outcome.upstream_id}:{self._index}:{name}:{text}"
         call_id = given if isinstance(given, str) and given else invented_id(seed, self.calls)
         self.calls += 1
         self.outcome.tool_calls += 1
         self.outcome.committed = True
-        signature = part.get("thoughtSignature")
         if isinstance(signature, str) and signature:
             self._whole(before(signature, call_id))
-        rest = {key: Raw(_encode(value)) for key, value in call.items() if key not in _CALL_KNOWN}
-        extras = {NAME: {"functionCall": Raw(_encode(rest))}} if rest else {}
-        self._whole(ToolCall(call_id=call_id, name=name, arguments=text if text != "null" else "{}", extras=extras))
+        self._whole(ToolCall(call_id=call_id, name=name, arguments=text, extras=extras))
 
     def _media(self, part: dict[str, Any]) -> None:
         signature = part.get("thoughtSignature")
@@ -161,8 +174,10 @@ class Candidate:
             else:
                 self.extras[name] = value
 
-    def end(self, _by_request: bool) -> None:
+    def end(self) -> None:
         """No more comes: sources and log probabilities, then the end of what is open."""
+        if self._partial is not None:
+            self._complete(self._partial)
         text = "".join(self._text)
         citations = []
         if "groundingMetadata" in self.extras:

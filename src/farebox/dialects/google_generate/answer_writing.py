@@ -88,6 +88,13 @@ class CandidateWriter:
             case SealDelta():
                 self._seal = event.seal
                 self._sign(event.index)
+            case ChoiceEnded():
+                self.ended = event
+            case _:
+                self._take_rare(event)
+
+    def _take_rare(self, event: Event) -> None:
+        match event:
             case MediaDelta():
                 self._data.setdefault(event.index, []).append(event.data)
                 self._text.append(event.transcript)
@@ -98,8 +105,6 @@ class CandidateWriter:
             case LogprobsAdded():
                 if not event.refusal:
                     self._logprobs += _value(event.entries)
-            case ChoiceEnded():
-                self.ended = event
             case _:
                 pass
 
@@ -111,27 +116,28 @@ class CandidateWriter:
     def _begin(self, index: int, part: AnyPart) -> None:
         self._part[index] = part
         self._open = -1
-        if isinstance(part, Text):
-            self._citations += part.citations
-            if part.text:
-                self._say(index, part.text)
-        elif isinstance(part, Refusal):
+        if isinstance(part, Text | Refusal):
+            if isinstance(part, Text):
+                self._citations += part.citations
             if part.text:
                 self._say(index, part.text)
         elif isinstance(part, Reasoning):
-            self._seal = part.seal
-            text = part.text or part.summary
-            if part.seal is not None and not text and part.seal.form == "encrypted" and is_ours(part):
-                self._signatures.append(part.seal.data)
-                self._seal = None
-            elif text:
-                self._think(index, text)
+            self._begin_thought(index, part)
         elif isinstance(part, ToolCall):
             self._data[index] = [part.arguments]
         elif isinstance(part, Media):
             self._data[index] = []
         elif isinstance(part, Opaque) and part.origin is not None and part.origin.format == FORMAT:
             self._put(one_line(part.payload))
+
+    def _begin_thought(self, index: int, part: Reasoning) -> None:
+        self._seal = part.seal
+        text = part.text or part.summary
+        if part.seal is not None and part.seal.data and not text and part.seal.form == "encrypted" and is_ours(part):
+            self._signatures.append(part.seal.data)
+            self._seal = None
+        elif text:
+            self._think(index, text)
 
     def _say(self, index: int, text: str) -> None:
         self._text.append(text)

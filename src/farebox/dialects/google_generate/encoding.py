@@ -54,21 +54,15 @@ class _Writer:
 
     def config(self, request: Request) -> Fields:
         target, sampling, limits = self.target, request.sampling, request.limits
-        out: Fields = {}
-        for name, word in _SAMPLING.items():
-            value = getattr(sampling, name)
-            if value is not None:
-                out[word] = value
-        if sampling.logprobs is False:
-            out.pop("responseLogprobs")
-        if sampling.choices != 1:
-            out["candidateCount"] = sampling.choices
-        if limits.max_tokens is not None:
-            out["maxOutputTokens"] = limits.max_tokens
-        if limits.stop:
-            out["stopSequences"] = self._stop(limits.stop)
-        if request.modalities:
-            out["responseModalities"] = [word.upper() for word in request.modalities]
+        members = {word: getattr(sampling, name) for name, word in _SAMPLING.items()}
+        members |= {
+            "responseLogprobs": sampling.logprobs or None,
+            "candidateCount": sampling.choices if sampling.choices != 1 else None,
+            "maxOutputTokens": limits.max_tokens,
+            "stopSequences": self._stop(limits.stop) or None,
+            "responseModalities": [word.upper() for word in request.modalities] or None,
+        }
+        out: Fields = {name: value for name, value in members.items() if value is not None}
         if request.output is not None:
             out.update(self._output(request.output))
         if request.reasoning is not None:
@@ -91,22 +85,19 @@ class _Writer:
         return list(stop[:STOP_MAX])
 
     def _unsaid(self, request: Request) -> None:
-        for name in _UNSAID:
-            if getattr(request.sampling, name) is not None:
-                self.dropped(name)
-        if request.parallel_tools is False:
-            self.dropped("parallel_tool_calls")
-        for name, value in (
-            ("verbosity", request.limits.verbosity),
-            ("prompt_cache_key", request.cache_key),
-            ("user", request.user),
-        ):
+        options = self.target.options
+        lost = {
+            "parallel_tool_calls": True if request.parallel_tools is False else None,
+            "verbosity": request.limits.verbosity,
+            "prompt_cache_key": request.cache_key,
+            "user": request.user,
+            "metadata": request.metadata if "labels" not in options else None,
+            "service_tier": request.service_tier if "service_tier" not in options else None,
+        }
+        lost |= {name: getattr(request.sampling, name) for name in _UNSAID}
+        for name, value in lost.items():
             if value is not None:
                 self.dropped(name)
-        if request.metadata and "labels" not in self.target.options:
-            self.dropped("metadata")
-        if request.service_tier is not None and "service_tier" not in self.target.options:
-            self.dropped("service_tier")
         for dialect, members in request.extras.items():
             for name in members if dialect != NAME else ():
                 if name not in _SILENT:
@@ -182,19 +173,14 @@ def encode_generate(request: Request, target: Target) -> tuple[bytes, list[Warni
     writer = _Writer(target)
     contents = ContentWriter(target)
     out: Fields = contents.write(request.messages)
-    tools = writer.tools(request.tools)
-    if tools:
-        out["tools"] = tools
-    choice = _tool_config(request)
-    if choice is not None:
-        out["toolConfig"] = choice
-    config = writer.config(request)
-    if config:
-        out["generationConfig"] = config
-    if request.service_tier is not None and "service_tier" in target.options:
-        out["serviceTier"] = request.service_tier
-    if request.metadata and "labels" in target.options:
-        out["labels"] = request.metadata
+    members: Fields = {
+        "tools": writer.tools(request.tools) or None,
+        "toolConfig": _tool_config(request),
+        "generationConfig": writer.config(request) or None,
+        "serviceTier": request.service_tier if "service_tier" in target.options else None,
+        "labels": request.metadata if "labels" in target.options else None,
+    }
+    out |= {name: value for name, value in members.items() if value is not None}
     for name, raw in request.extras.get(NAME, {}).items():
         if name not in ("generationConfig", "toolConfig"):
             out[name] = raw

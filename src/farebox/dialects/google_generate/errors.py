@@ -63,6 +63,8 @@ def _leaf(status: int, value: Any, body: bytes, header_s: float | None) -> e.Att
     made = leaf(status, said(value, body), delay_s)
     if word == "RESOURCE_EXHAUSTED" and status == 429 and isinstance(made, e.CredentialExhausted):
         return _as(e.VendorRateLimited, made)
+    if word == "NOT_FOUND" and status == 404:
+        return _as(e.VendorModelMissing, made)
     if word == "DEADLINE_EXCEEDED" and status == 504:
         return _as(e.VendorTimedOut, made)
     if type(made) is e.VendorRefused and _UNSUPPORTED.search(made.detail):

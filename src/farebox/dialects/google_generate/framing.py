@@ -33,38 +33,44 @@ class ArrayCutter:
         if self._skip and data:
             self._skip = False
             at = 1
-        while True:
-            mark = (_inside if self._quoted else _outside).search(data, at)
+        while not self.ended:
+            if self._quoted:
+                at = self._through_string(data, at)
+            mark = None if self._quoted else _outside.search(data, at)
             if mark is None:
                 break
             at = mark.end()
             char = data[at - 1 : at]
-            if self._quoted:
-                if char == b"\\":
-                    if at == len(data):
-                        self._skip = True
-                    at += 1
-                else:
-                    self._quoted = False
-            elif char == b'"':
+            if char == b'"':
                 self._quoted = True
-            elif char in b"{[":
-                self._depth += 1
-                if self._depth == 1:
-                    begin = at
-            else:
-                self._depth -= 1
-                if self._depth == 1:
-                    found.append(b"".join([*self._pieces, data[begin:at]]).strip(_BETWEEN))
-                    self._pieces.clear()
-                    self._size = 0
-                    begin = at
-                elif self._depth <= 0:
-                    self.ended = True
-                    return found
-        if self._depth:
+                continue
+            opened = char in b"{["
+            self._depth += 1 if opened else -1
+            if self._depth == 1:
+                if not opened:
+                    found.append(self._element(data[begin:at]))
+                begin = at
+            self.ended = self._depth <= 0
+        if not self.ended:
             self._keep(data[begin:])
         return found
+
+    def _through_string(self, data: bytes, at: int) -> int:
+        """Where the string ends that is open, or the end of the data."""
+        while (mark := _inside.search(data, at)) is not None:
+            at = mark.end()
+            if data[at - 1 : at] == b'"':
+                self._quoted = False
+                return at
+            self._skip = at == len(data)
+            at += 1
+        return at
+
+    def _element(self, last: bytes) -> bytes:
+        element = b"".join([*self._pieces, last]).strip(_BETWEEN)
+        self._pieces.clear()
+        self._size = 0
+        return element
 
     def _keep(self, rest: bytes) -> None:
         if rest:

@@ -73,22 +73,24 @@ class _Seen:
         if not isinstance(contents, list) or not contents:
             refuse("'contents' is a list of at least one content.", "invalid_value", "$.contents")
         for index, content in enumerate(contents):
-            path = f"$.contents[{index}]"
-            if not isinstance(content, dict):
-                refuse("A content is an object.", "invalid_value", path)
-            if content.get("role") not in (None, "", "user", "model", "function"):
-                refuse("The role is 'user' or 'model'.", "invalid_value", f"{path}.role")
-            parts = content.get("parts")
-            if isinstance(parts, dict):
-                parts = [parts]
-            if not isinstance(parts, list):
-                refuse("A content has a list of parts.", "invalid_value", f"{path}.parts")
-            for position, part in enumerate(parts):
-                if not isinstance(part, dict):
-                    refuse("A part is an object.", "invalid_value", f"{path}.parts[{position}]")
-                self._part(part)
+            self._content(content, f"$.contents[{index}]")
         if self.parts > PARTS_MAX:
             refuse(f"More than {PARTS_MAX} parts.", "too_many", "$.contents")
+
+    def _content(self, content: Any, path: str) -> None:
+        if not isinstance(content, dict):
+            refuse("A content is an object.", "invalid_value", path)
+        if content.get("role") not in (None, "", "user", "model", "function"):
+            refuse("The role is 'user' or 'model'.", "invalid_value", f"{path}.role")
+        parts = content.get("parts")
+        if isinstance(parts, dict):
+            parts = [parts]
+        if not isinstance(parts, list):
+            refuse("A content has a list of parts.", "invalid_value", f"{path}.parts")
+        for position, part in enumerate(parts):
+            if not isinstance(part, dict):
+                refuse("A part is an object.", "invalid_value", f"{path}.parts[{position}]")
+            self._part(part)
 
     def _part(self, part: dict[str, Any]) -> None:
         self.parts += 1

@@ -160,7 +160,7 @@ class _Answer:
                 outcome.committed = outcome.committed or bool(text)
             elif part:
                 outcome.committed = True
-                if "functionCall" in part:
+                if (part.get("functionCall") or {}).get("name"):
                     outcome.tool_calls += 1
                     self._calls[index] = self._calls.get(index, 0) + 1
         if hidden:
@@ -278,8 +278,9 @@ class GenerateRelayWhole:
             raise Garbled(metadata={"what": "json"})
         candidates = answer.read(found[0])
         answer.conclude(whole=True)
+        stop: dict[str, Raw] = {} if answer.blocked else {"finishReason": Raw(b'"STOP"')}
         self._candidates = [
-            candidate | answer.ends.get(_value(candidate["index"]) if "index" in candidate else 0, {})
+            candidate | answer.ends.get(_value(candidate["index"]) if "index" in candidate else 0, stop)
             for candidate in candidates
         ]
         self.outcome.ended = True

@@ -12,6 +12,7 @@ from msgspec import Raw
 from farebox.dialects.google_generate.words import camel
 
 DEPTH_MAX = 32
+NODES_MAX = 5_000
 _value = msgspec.json.Decoder().decode
 _encode = msgspec.json.encode
 _KEPT = (
@@ -30,32 +31,32 @@ def _json_schema(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     out: dict[str, Any] = {}
-    nullable = False
     for spelled, value in node.items():
         name = camel(spelled) if not spelled.startswith("_") else spelled
-        if name == "type" and isinstance(value, str):
-            if value.lower() not in ("type_unspecified", ""):
-                out["type"] = value.lower()
-        elif name == "properties" and isinstance(value, dict):
-            out[name] = {key: _json_schema(inner) for key, inner in value.items()}
-        elif name in ("items", "additionalProperties"):
-            out[name] = _json_schema(value)
-        elif name in ("anyOf", "prefixItems", "oneOf", "allOf") and isinstance(value, list):
-            out[name] = [_json_schema(inner) for inner in value]
-        elif name == "nullable":
-            nullable = value is True
-        elif name in _NUMBERS and isinstance(value, str) and value.isdigit():
-            out[name] = int(value)
-        elif name == "format" and value == "enum":
+        if name in ("nullable", "propertyOrdering") or (name == "format" and value == "enum"):
             continue
-        elif name != "propertyOrdering":
-            out[name] = value
-    if nullable:
-        if isinstance(out.get("type"), str):
-            out["type"] = [out["type"], "null"]
-        else:
-            out = {"anyOf": [out, {"type": "null"}]}
-    return out
+        out[name] = _keyword(name, value)
+    if out.get("type") in ("type_unspecified", ""):
+        del out["type"]
+    if node.get("nullable") is not True:
+        return out
+    if isinstance(out.get("type"), str):
+        return out | {"type": [out["type"], "null"]}
+    return {"anyOf": [out, {"type": "null"}]}
+
+
+def _keyword(name: str, value: Any) -> Any:
+    if name == "type" and isinstance(value, str):
+        return value.lower()
+    if name == "properties" and isinstance(value, dict):
+        return {key: _json_schema(inner) for key, inner in value.items()}
+    if name in ("items", "additionalProperties"):
+        return _json_schema(value)
+    if name in ("anyOf", "prefixItems", "oneOf", "allOf") and isinstance(value, list):
+        return [_json_schema(inner) for inner in value]
+    if name in _NUMBERS and isinstance(value, str) and value.isdigit():
+        return int(value)
+    return value
 
 
 def to_openapi(raw: Raw) -> Raw:
@@ -66,44 +67,60 @@ def to_openapi(raw: Raw) -> Raw:
         for name in ("$defs", "definitions"):
             if isinstance(root.get(name), dict):
                 definitions |= {f"#/{name}/{key}": inner for key, inner in root[name].items()}
-    return Raw(_encode(_openapi(root, definitions, 0)))
+    return Raw(_encode(_Inliner(definitions).node(root, 0)))
 
 
-def _openapi(node: Any, definitions: dict[str, Any], depth: int) -> dict[str, Any]:
-    if not isinstance(node, dict) or depth > DEPTH_MAX:
-        return {"type": "OBJECT"} if depth > DEPTH_MAX else {}
-    if isinstance(node.get("$ref"), str):
-        rest = {name: value for name, value in node.items() if name != "$ref"}
-        return _openapi({**definitions.get(node["$ref"], {}), **rest}, definitions, depth + 1)
-    out = {name: node[name] for name in _KEPT if name in node}
-    kinds = node.get("type")
-    names = [kinds] if isinstance(kinds, str) else [kind for kind in kinds or () if isinstance(kind, str)]
-    if "null" in names:
-        out["nullable"] = True
-        names.remove("null")
-    branches = [branch for name in ("anyOf", "oneOf") for branch in node.get(name) or ()]
-    if len(names) > 1:
-        branches += [{**node, "type": name, "anyOf": [], "oneOf": []} for name in names]
-    elif names:
-        out["type"] = names[0].upper()
-    plain = [branch for branch in branches if not (isinstance(branch, dict) and branch.get("type") == "null")]
-    if len(plain) < len(branches):
-        out["nullable"] = True
-    if len(plain) == 1:
-        out = _openapi(plain[0], definitions, depth + 1) | out
-    elif plain:
-        out["anyOf"] = [_openapi(branch, definitions, depth + 1) for branch in plain]
-    for branch in node.get("allOf") or ():
-        out = _openapi(branch, definitions, depth + 1) | out
-    _enum(node, out)
-    properties = node.get("properties")
-    if isinstance(properties, dict) and properties:
-        out["properties"] = {key: _openapi(inner, definitions, depth + 1) for key, inner in properties.items()}
-        out.setdefault("type", "OBJECT")
-    if "items" in node or out.get("type") == "ARRAY":
-        items = node.get("items")
-        out["items"] = _openapi(items, definitions, depth + 1) if isinstance(items, dict) else {"type": "STRING"}
-    return out
+class _Inliner:
+    """Writes nodes in the other flavour, references replaced by what they name; both depth and size have an end."""
+
+    def __init__(self, definitions: dict[str, Any]) -> None:
+        self._definitions = definitions
+        self._left = NODES_MAX
+
+    def node(self, node: Any, depth: int) -> dict[str, Any]:
+        self._left -= 1
+        if not isinstance(node, dict):
+            return {}
+        if depth > DEPTH_MAX or self._left < 0:
+            return {"type": "OBJECT"}
+        if isinstance(node.get("$ref"), str):
+            named = self._definitions.get(node["$ref"])
+            rest = {name: value for name, value in node.items() if name != "$ref"}
+            return self.node((named if isinstance(named, dict) else {}) | rest, depth + 1)
+        out = {name: node[name] for name in _KEPT if name in node}
+        kinds = node.get("type")
+        names = [kinds] if isinstance(kinds, str) else [kind for kind in kinds or () if isinstance(kind, str)]
+        if "null" in names:
+            out["nullable"] = True
+            names.remove("null")
+        if len(names) == 1:
+            out["type"] = names[0].upper()
+        out = self._branches(node, names, out, depth)
+        _enum(node, out)
+        properties = node.get("properties")
+        if isinstance(properties, dict) and properties:
+            out["properties"] = {key: self.node(inner, depth + 1) for key, inner in properties.items()}
+            out.setdefault("type", "OBJECT")
+        if "items" in node or out.get("type") == "ARRAY":
+            items = node.get("items")
+            out["items"] = self.node(items, depth + 1) if isinstance(items, dict) else {"type": "STRING"}
+        return out
+
+    def _branches(self, node: dict[str, Any], names: list[str], out: dict[str, Any], depth: int) -> dict[str, Any]:
+        """Alternatives, and types in a list, as `anyOf`; one alternative beside null is that one, nullable."""
+        branches = [branch for name in ("anyOf", "oneOf") for branch in node.get(name) or ()]
+        if len(names) > 1:
+            branches += [{**node, "type": name, "anyOf": [], "oneOf": []} for name in names]
+        plain = [branch for branch in branches if not (isinstance(branch, dict) and branch.get("type") == "null")]
+        if len(plain) < len(branches):
+            out["nullable"] = True
+        if len(plain) == 1:
+            out = self.node(plain[0], depth + 1) | out
+        elif plain:
+            out["anyOf"] = [self.node(branch, depth + 1) for branch in plain]
+        for branch in node.get("allOf") or ():
+            out = self.node(branch, depth + 1) | out
+        return out
 
 
 def _enum(node: dict[str, Any], out: dict[str, Any]) -> None:

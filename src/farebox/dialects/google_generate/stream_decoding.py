@@ -38,7 +38,7 @@ _encode = msgspec.json.encode
 
 
 class _Call(Struct):
-    args: Raw | None = None
+    args: Raw = Raw(b"{}")
 
 
 class _Part(Struct):
@@ -64,7 +64,7 @@ def _arguments(data: bytes) -> list[list[bytes]]:
     """The arguments of calls as they were written, by candidate and part."""
     return [
         [
-            bytes(part.functionCall.args) if part.functionCall and part.functionCall.args is not None else b"{}"
+            bytes(part.functionCall.args) if part.functionCall else b""
             for part in (candidate.content.parts if candidate.content and candidate.content.parts else ())
         ]
         for candidate in _chunk_calls(data).candidates or ()
@@ -112,35 +112,39 @@ class GenerateStreamDecoder:
         return self._taken()
 
     def _taken(self) -> list[Event]:
-        events, self._events = self._events, []
+        events = self._events[:]
+        self._events.clear()
         return events
 
     def _document(self, data: bytes) -> None:
         try:
             chunk = _value(data)
-            if type(chunk) is not dict:
-                raise Garbled(metadata={"what": "json"})
             arguments = _arguments(data) if _CALL in data else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if data.strip() in (b"", b"[DONE]"):
                 return
             raise Garbled(metadata={"what": "json"}) from None
-        if "error" in chunk and chunk["error"]:
+        if type(chunk) is not dict:
+            raise Garbled(metadata={"what": "json"})
+        if chunk.get("error"):
             raise from_document(chunk)
         if not self._begun:
             self._start(chunk)
         usage = chunk.get("usageMetadata")
-        if type(usage) is dict:
+        if type(usage) is dict and ("totalTokenCount" in usage or not self._usage):
             self._usage = usage
         if not chunk.keys() <= _TOP:
             self._top.update({name: value for name, value in chunk.items() if name not in _TOP})
         candidates = chunk.get("candidates")
         if candidates:
-            try:
-                for position, candidate in enumerate(candidates):
-                    self._candidate(candidate, arguments[position] if arguments else ())
-            except (TypeError, AttributeError, KeyError, IndexError):
-                raise Garbled(metadata={"what": "candidate"}) from None
+            self._take(candidates, arguments)
+
+    def _take(self, candidates: Any, arguments: list[list[bytes]] | None) -> None:
+        try:
+            for position, candidate in enumerate(candidates):
+                self._candidate(candidate, arguments[position] if arguments else ())
+        except (TypeError, AttributeError, KeyError, IndexError):
+            raise Garbled(metadata={"what": "candidate"}) from None
 
     def _start(self, chunk: dict[str, Any]) -> None:
         self._begun = True
@@ -167,14 +171,13 @@ class GenerateStreamDecoder:
             if type(index) is not int or not 0 <= index < CHOICES_MAX:
                 raise Garbled(metadata={"what": "candidate"})
             candidate = self._candidates[index] = Candidate(index, self._events, self.outcome)
-        candidate.events = self._events
         content = fields.get("content")
         if content:
             parts = content.get("parts")
             if parts:
                 for position, part in enumerate(parts):
                     candidate.part(part, arguments[position] if arguments else b"")
-        if len(fields) > 2 or "content" not in fields:
+        if len(fields) > 1 + ("index" in fields) or "content" not in fields:
             candidate.note(fields)
 
     def _conclude(self) -> None:
@@ -186,11 +189,10 @@ class GenerateStreamDecoder:
                 raise EmptyAnswer
             raise Cut
         finished = [candidate.native for candidate in self._candidates.values() if candidate.native]
-        if self._candidates and not finished and not blocked:
-            if not self._whole or not outcome.committed:
-                raise Cut
+        if self._candidates and not finished and not blocked and not (self._whole and outcome.committed):
+            raise Cut
         for candidate in self._candidates.values():
-            candidate.end(self._by_request)
+            candidate.end()
         self._end_choices(blocked)
         tokens = outcome.usage.completion_tokens() if outcome.usage is not None else 0
         if not outcome.committed and not tokens and outcome.finish not in ("content_filter", "length"):
@@ -244,7 +246,6 @@ class GenerateStreamDecoder:
     def _fail(self, error: AttemptError) -> None:
         self._read_usage()
         for candidate in self._candidates.values():
-            candidate.events = self._events
             candidate.shut()
         if self.outcome.usage is not None:
             self._events.append(UsageReported(self.outcome.usage))

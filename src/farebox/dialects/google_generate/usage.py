@@ -74,9 +74,9 @@ def _leaves(usage: dict[str, Any], flags: list[str] | None) -> dict[str, int]:
     fresh = prompt - cached
     for modality, count in _details(usage, "promptTokensDetails").items():
         if modality in _INPUT:
-            count = min(max(count - held.get(modality, 0), 0), fresh)
-            leaves[_INPUT[modality].value] = count
-            fresh -= count
+            uncached = min(max(count - held.get(modality, 0), 0), fresh)
+            leaves[_INPUT[modality].value] = uncached
+            fresh -= uncached
     for modality, count in _details(usage, "toolUsePromptTokensDetails").items():
         if modality in _INPUT:
             unit = _INPUT[modality].value
@@ -87,10 +87,9 @@ def _leaves(usage: dict[str, Any], flags: list[str] | None) -> dict[str, int]:
     for modality, count in _details(usage, "candidatesTokensDetails").items():
         if modality in _OUTPUT:
             if count > text:
-                count = text
                 _flag(flags)
-            leaves[_OUTPUT[modality].value] = count
-            text -= count
+            leaves[_OUTPUT[modality].value] = min(count, text)
+            text -= min(count, text)
     leaves[Unit.OUTPUT_TEXT.value] = text
     leaves[Unit.OUTPUT_REASONING.value] = _count(usage, "thoughtsTokenCount")
     return leaves
@@ -106,7 +105,7 @@ def write_usage(usage: Usage, charge: Charge, *, byok: bool) -> bytes:
     raw = bytes(usage.raw) if usage.raw is not None else b""
     told = raw if b'TokenCount"' in raw and raw.startswith(b"{") else _encode(_told(usage))
     mine = b'"cost":%b,"isByok":%b}' % (usd_text(charge.total_nano).encode(), b"true" if byok else b"false")
-    return told[:-1] + (b"," if len(told) > 2 else b"") + mine + b"}"
+    return told[:-1] + (b"," if len(told) > 2 else b"") + mine
 
 
 def _told(usage: Usage) -> dict[str, object]:
