@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from farebox.dialects.openai_responses.errors import error_event, failed_member
 from farebox.dialects.openai_responses.usage import write_usage
-from farebox.dialects.openai_responses.words import encode, join, status_of
+from farebox.dialects.openai_responses.words import encode, join, one_line, status_of
 from farebox.dialects.ports import Envelope
 from farebox.ir.errors import FareboxError
 from farebox.ir.events import FinishReason
@@ -18,6 +18,7 @@ from farebox.money.charges import Charge
 DONE = b"data: [DONE]\n\n"
 # Members that say how a vendor bills the house, or that belong to a state which is not ours: not the caller's business.
 PRIVATE = frozenset(("billing", "copilot_usage", "previous_response_id"))
+_TIERS = frozenset(("auto", "default", "fast", "flex", "priority", "scale", "ultrafast"))
 _EXPECTED: Mapping[str, bytes] = {
     "instructions": b"null",
     "max_output_tokens": b"null",
@@ -49,7 +50,7 @@ class AnswerObject:
     def learn(self, rest: Mapping[str, Raw], created_s: int = 0, tier: str | None = None) -> None:
         """What the vendor said of its response beyond the envelope."""
         self._created_s = created_s or self._created_s
-        self._tier = tier or self._tier
+        self._tier = tier if tier in _TIERS else self._tier
         self._rest.update({name: raw for name, raw in rest.items() if name not in PRIVATE})
 
     def write(self, status: str, output: Iterable[bytes] = (), more: Mapping[str, bytes] | None = None) -> bytes:
@@ -94,10 +95,10 @@ class AnswerObject:
 def framed(kind: str, fields: bytes, number: int) -> bytes:
     """One event of the stream; `fields` are ready members."""
     name = kind.encode()
-    return b'event: %b\ndata: {"type":"%b",%b,"sequence_number":%d}\n\n' % (name, name, fields, number)
+    return b'event: %b\ndata: {"type":"%b",%b,"sequence_number":%d}\n\n' % (name, name, one_line(fields), number)
 
 
 def failed_events(error: FareboxError, response: bytes, number: int) -> bytes:
     """The end of a stream that broke: the error as libraries raise it, the failed response, the end mark."""
-    first = framed("error", b'"error":' + encode(error_event(error)), number)
+    first = framed("error", encode(error_event(error))[1:-1], number)
     return first + framed("response.failed", b'"response":' + response, number + 1) + DONE

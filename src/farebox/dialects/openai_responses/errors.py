@@ -55,12 +55,8 @@ def failed_member(error: FareboxError) -> dict[str, Any]:
 
 
 def error_event(error: FareboxError) -> dict[str, Any]:
-    """The `error` member of the in-stream `error` event, as libraries for this protocol raise it."""
+    """The members of the in-stream `error` event: flat as documented, and nested as it is sent and as libraries raise it."""
     inner = failed_member(error)
-    return {
-        "type": error.code,
-        "code": inner["code"],
-        "message": error.message,
-        "param": None,
-        "metadata": {"error_type": error.code} | error.metadata,
-    }
+    metadata = {"error_type": error.code} | error.metadata
+    flat = {"code": inner["code"], "message": error.message, "param": None}
+    return flat | {"error": {"type": error.code} | flat | {"metadata": metadata}}

@@ -115,7 +115,7 @@ _NOT_PARAMETERS = OWN | {
     "prompt_cache_options", "prompt_cache_retention", "cache_control", "stream_options", "truncation", "max_tool_calls", "text",
 }  # fmt: skip
 _SAME_PARAMETER = {"max_output_tokens": "max_tokens"}
-_ROLES = frozenset(("system", "developer", "user", "assistant"))
+_ROLES = ("system", "developer", "user", "assistant")
 _STATE = "Nothing is stored here between calls; send the whole conversation as 'input'."
 
 

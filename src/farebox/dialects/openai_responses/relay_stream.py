@@ -16,7 +16,7 @@ from farebox.dialects.openai_responses.answer_notes import (
     note_started,
     usage_of,
 )
-from farebox.dialects.openai_responses.answer_object import DONE, PRIVATE, AnswerObject, failed_events
+from farebox.dialects.openai_responses.answer_object import DONE, PRIVATE, AnswerObject, failed_events, framed
 from farebox.dialects.openai_responses.errors import vendor_failure
 from farebox.dialects.openai_responses.stream_decoding import EVENT_BYTES_MAX, started_of
 from farebox.dialects.openai_responses.usage import write_usage
@@ -29,6 +29,7 @@ from farebox.dialects.openai_responses.words import (
     join,
     members_of,
     objects_of,
+    one_line,
     text_of,
 )
 from farebox.dialects.ports import Envelope, Outcome, Target
@@ -134,7 +135,7 @@ class ResponsesRelayStream:
             return self._ended(kind, seen.response)
         elif kind == "error" or (not kind and b'"error"' in data):
             raise vendor_failure(data)
-        return b"event: %b\ndata: %b\n\n" % (kind.encode(), data)
+        return b"event: %b\ndata: %b\n\n" % (kind.encode(), one_line(data))
 
     @staticmethod
     def _odd(event: SseEvent) -> bytes:
@@ -147,7 +148,7 @@ class ResponsesRelayStream:
             raise vendor_failure(event.data)
         if kind in _CONTENT or kind in _ENDS or kind in _ENVELOPES:
             raise Garbled(metadata={"what": kind})
-        return b"event: %b\ndata: %b\n\n" % (kind.encode(), event.data)
+        return b"event: %b\ndata: %b\n\n" % (kind.encode(), one_line(event.data))
 
     def _count(self, kind: str, delta: str) -> None:
         outcome = self.outcome
@@ -182,8 +183,7 @@ class ResponsesRelayStream:
         started = started_of(response)
         self._object.learn(started.extras.get(NAME, {}), started.created_s, started.service_tier)
         number = max(seen.sequence_number, 0)
-        fields = b'"response":%b,"sequence_number":%d' % (our_response(response, self._envelope), number)
-        return b'event: %b\ndata: {"type":"%b",%b}\n\n' % (kind.encode(), kind.encode(), fields)
+        return framed(kind, b'"response":' + our_response(response, self._envelope), number)
 
     def _ended(self, kind: str, payload: Raw) -> bytes:
         response, outcome = _members(payload), self.outcome
@@ -232,8 +232,7 @@ class ResponsesRelayStream:
         usage = write_usage(self.outcome.usage or NOTHING, charge, byok=self._envelope.byok)
         kind, response = self._end or ("response.completed", {})
         body = our_response(response, self._envelope, {"usage": usage})
-        fields = b'"response":%b,"sequence_number":%d' % (body, self._last_number)
-        return out + b'event: %b\ndata: {"type":"%b",%b}\n\n' % (kind.encode(), kind.encode(), fields) + DONE
+        return out + framed(kind, b'"response":' + body, self._last_number) + DONE
 
     def fail(self, error: FareboxError, charge: Charge) -> bytes:
         self._held.clear()

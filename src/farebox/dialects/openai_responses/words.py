@@ -51,6 +51,13 @@ def join(fields: Mapping[str, bytes | Raw]) -> bytes:
     return b"{" + b",".join([b"%b:%b" % (encode(name), bytes(raw)) for name, raw in fields.items()]) + b"}"
 
 
+def one_line(data: bytes) -> bytes:
+    """JSON fit for a data line: line breaks can stand between its tokens only."""
+    if b"\n" in data or b"\r" in data:
+        return data.replace(b"\r", b" ").replace(b"\n", b" ")
+    return data
+
+
 def text_of(raw: Raw | bytes | None) -> str:
     """A member that should be text; anything else is empty."""
     data = given(raw)
