@@ -101,7 +101,8 @@ class _Writer:
         elif isinstance(part, Reasoning):
             self._thought(part, out, path)
         elif isinstance(part, ToolCall):
-            self._names[part.call_id] = part.name
+            if part.call_id:
+                self._names[part.call_id] = part.name
             given = self._given(part, path)
             call = {"function": {"name": part.name, "arguments": given}} | rest
             out.setdefault("tool_calls", []).append(({"id": part.call_id} if part.call_id else {}) | call)
