@@ -259,8 +259,6 @@ class Teller:
 
     def finish(self, out: list[Event], *, complete: bool) -> None:
         """The end of the answer: was it one?"""
-        if self.ended:
-            return
         outcome = self.outcome
         self.shut(out)
         self.ended = outcome.ended = True

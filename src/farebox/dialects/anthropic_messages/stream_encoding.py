@@ -257,8 +257,7 @@ class MessagesStreamEncoder:
     def _shut(self, out: list[bytes]) -> None:
         """Closes the current part; the next one that waits opens."""
         part = self._current
-        if part is None:
-            return
+        assert part is not None
         self._current = None
         if isinstance(part.part, Reasoning):
             self._sealed(part, part.part, out)
@@ -285,9 +284,7 @@ class MessagesStreamEncoder:
         out.append(_delta(part.block, b"signature_delta", b"signature", _encode(seal_text(seal, what))))
 
     def _flush(self, out: list[bytes]) -> None:
-        while self._current is not None or self._queue:
-            if self._current is None:
-                self._open(self._queue.pop(0), out)
+        while self._current is not None:
             self._shut(out)
 
     def finish(self, charge: Charge) -> bytes:

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Raw
+
 from farebox.dialects.ports import Envelope, Target
 
 ROOT = Path(__file__).parents[3] / "wire"
@@ -44,7 +46,9 @@ class Exchange(NamedTuple):
         options = {"system_in_messages"} | ({"no_model"} if hosted else set())
         options |= {"no_stream"} if self.api.startswith("bedrock") else set()
         options |= {"aws_event_stream"} if self.framed else set()
-        return Target(model=self.model, vendor="v", options=frozenset(options))
+        version = (self.request or {}).get("anthropic_version")
+        force = {"anthropic_version": Raw(json.dumps(version).encode())} if version else {}
+        return Target(model=self.model, vendor="v", options=frozenset(options), force=force)
 
     def sent(self) -> dict[str, Any]:
         """The request as a client of ours would send it: hosts keep the model elsewhere."""

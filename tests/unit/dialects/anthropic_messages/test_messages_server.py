@@ -38,6 +38,7 @@ from farebox.ir.request import (
     Seal,
     Text,
     ToolCall,
+    ToolResult,
     Url,
 )
 from farebox.money.charges import FREE, Charge
@@ -332,6 +333,7 @@ def test_every_kind_of_part_in_streams_and_whole_answers() -> None:
         Opaque(payload=Raw(b'{"type":"other"}'), origin=Origin("openai_responses")),
         ToolCall(call_id="c", name="f", arguments='{"a":1}', seal=Seal("signature", "G"), origin=google),
         ToolCall(call_id="d", name="f", arguments="no object"),
+        ToolResult(call_id="d"),
     ]
     events: list[ev.Event] = []
     for index, part in enumerate(parts):
@@ -360,6 +362,9 @@ def test_every_kind_of_part_in_streams_and_whole_answers() -> None:
 def test_seals_that_come_late() -> None:
     google = Origin("google_generate", format="google-gemini-v1")
     message = encoded(
+        ev.PartStarted(9, ToolCall(call_id="b", name="f", arguments="{}", origin=google)),
+        ev.SealDelta(9, Seal("signature", "")),
+        ev.PartEnded(9),
         ev.PartStarted(0, ToolCall(call_id="c", name="f", arguments="{}", origin=google)),
         ev.SealDelta(0, Seal("signature", "G")),
         ev.PartEnded(0),
@@ -496,7 +501,8 @@ def test_nulls_and_missing_ends_are_tolerated() -> None:
         (b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"\xff"}}\n\n', e.Garbled),
         (sse(START, told(0, type="text_delta", text="x")), e.Garbled),
         (sse(START, begun(0, type="text", text=""), begun(0, type="text", text="")), e.Garbled),
-        (sse(START, begun(0, type="text", text={})), e.AttemptError),
+        (sse(START, begun(0, type="text", text={})), e.Garbled),
+        (sse({"type": "message_start"}), e.Garbled),
         (sse(START), e.Cut),
         (b"", e.Cut),
         (b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}', e.Overloaded),
