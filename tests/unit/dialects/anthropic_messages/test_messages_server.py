@@ -378,11 +378,12 @@ def test_seals_that_come_late() -> None:
     )
     assert [block["type"] for block in message["content"]] == [
         "tool_use",
+        "tool_use",
         "redacted_thinking",
         "redacted_thinking",
         "image",
     ]
-    assert message["content"][3]["source"]["data"] == "AABB"
+    assert message["content"][4]["source"]["data"] == "AABB"
 
 
 def test_reasoning_that_shall_not_be_shown_leaves_its_seal() -> None:
