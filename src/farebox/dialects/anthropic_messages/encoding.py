@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.anthropic_messages.decoding import HOUSE
 from farebox.dialects.anthropic_messages.host import close
 from farebox.dialects.anthropic_messages.schema import restricted
 from farebox.dialects.anthropic_messages.turns import write_messages
@@ -25,6 +26,8 @@ _EMPTY_SCHEMA = Raw(b'{"type":"object","properties":{}}')
 _MODES = {ToolMode.AUTO: "auto", ToolMode.REQUIRED: "any", ToolMode.NAMED: "tool", ToolMode.NONE: "none"}
 _TIERS = {"auto": "auto", "standard_only": "standard_only", "default": "standard_only", "standard": "standard_only"}
 _PERSONAL = re.compile(r"@|^\+?[\d\s().-]{7,}$")
+# How another dialect wants its answer, or whether it is kept: this one answers in its own way.
+_ABOUT_ANSWERS = frozenset(("stream_options", "usage", "include", "store", "structured_outputs"))
 _UNSAID = (
     "top_a", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty", "seed", "logit_bias", "logprobs",
     "top_logprobs",
@@ -198,8 +201,9 @@ def _rest(request: Request, out: Fields, writer: Writer) -> None:
         writer.warn(CHANGED, "$.stop", "Stop sequences of white space only are refused by this provider.")
     if stop:
         out["stop_sequences"] = stop
-    extras = writer.extras(request.extras, "$")
+    extras: Fields = dict(request.extras.get(NAME, {}))
     extras.pop("output_config", None)
+    _told_as_lost(request, writer)
     metadata = _metadata(request, extras, writer)
     if metadata:
         out["metadata"] = metadata
@@ -219,6 +223,14 @@ def _rest(request: Request, out: Fields, writer: Writer) -> None:
     }
     writer.warnings += [dropped(name) for name, value in unsaid.items() if value is not None]
     out.update(extras)
+
+
+def _told_as_lost(request: Request, writer: Writer) -> None:
+    """Members that only another dialect knows, but for those that are not for a vendor anyway."""
+    for dialect, members in request.extras.items():
+        for name, raw in members.items() if dialect != NAME else ():
+            if name not in HOUSE and name not in _ABOUT_ANSWERS and bytes(raw) != b"null":
+                writer.warn(UNSUPPORTED, f"$.{name}", f"'{name}' of {dialect} cannot be said in this dialect.")
 
 
 def _metadata(request: Request, extras: Fields, writer: Writer) -> Fields:

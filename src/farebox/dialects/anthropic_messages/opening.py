@@ -151,6 +151,8 @@ class Seen:
 
 def _parameters(head: MessagesHead, everything: dict[str, Any]) -> frozenset[str]:
     names = {word for name, word in _PARAMETERS.items() if everything.get(name) is not None}
+    if head.thinking is not None and head.thinking.type == "disabled":
+        names.discard("reasoning")  # every endpoint can go without
     if head.output_config is not None:
         if head.output_config.format is not None:
             names.add("response_format")

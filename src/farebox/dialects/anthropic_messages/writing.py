@@ -74,6 +74,8 @@ class Writer:
         """The blocks of one turn; empty texts are left out, since vendors refuse them."""
         out: list[Fields | Raw] = []
         for index, part in enumerate(parts):
+            if len(parts) > 1 and isinstance(part, Text) and not part.text and part.cache is None:
+                continue  # how other dialects write a turn that only calls tools
             block = self.block(part, f"{path}[{index}]")
             if block is not None:
                 out.append(block)

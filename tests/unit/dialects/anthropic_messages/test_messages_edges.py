@@ -75,6 +75,20 @@ def test_what_only_another_dialect_knows_is_told_as_lost() -> None:
     ]
 
 
+def test_members_of_other_dialects_are_lost_by_name_unless_they_are_about_their_answers() -> None:
+    raw, null = Raw(b"1"), Raw(b"null")
+    extras = {"openai_chat": {"prediction": raw, "stream_options": raw, "provider": raw, "audio": null}}
+    body, warnings = sent(Request(models=("a/m",), messages=(HELLO,), extras=extras))
+    assert set(body) == {"model", "messages", "max_tokens"}
+    assert warnings == ["unsupported $.prediction"]
+
+
+def test_a_turn_that_only_calls_tools_has_no_text() -> None:
+    body, warnings = sent(answered(Text(text=""), ToolCall(call_id="c", name="f", arguments="{}")))
+    assert [block["type"] for block in body["messages"][1]["content"]] == ["tool_use"]
+    assert not warnings
+
+
 def test_tools_of_other_vendors_and_forms_are_told_as_lost() -> None:
     tools = (
         Tool(name="search", form="server", extras={"openai_chat": {"definition": Raw(b"{}")}}),

@@ -139,6 +139,7 @@ def test_opening_tells_what_routing_needs() -> None:
     assert not warnings
     assert sent["model"] == "claude-sonnet-4-5"
     assert not {"models", "fallbacks", "provider", "session_id"} & set(sent)
+    assert opened(thinking={"type": "disabled"}).parameters == {"max_tokens"}
     unsigned = [{"role": "assistant", "content": [{"type": "thinking", "thinking": "t", "signature": ""}]}]
     assert not opened(messages=unsigned).relayable
 
