@@ -73,7 +73,7 @@ class ItemWriter:
                 items.append(self._call(part, path))
             elif isinstance(part, ToolResult):
                 items.append(self._result(part, path))
-            elif _is_item(part):
+            elif is_item(part):
                 items += self._whole_item(part, path)
             else:
                 end = _run_of_content(parts, at)
@@ -212,7 +212,7 @@ def _merged(parts: list[Reasoning]) -> list[Reasoning]:
     return out + [structs.replace(part, summary="", text="") for part in parts if part.seal is not None]
 
 
-def _is_item(part: AnyPart) -> bool:
+def is_item(part: AnyPart) -> bool:
     """Whether the part is an item of its own in the protocol."""
     if isinstance(part, Opaque):
         found = members_of(part.payload) if part.origin is not None and part.origin.dialect == NAME else {}
@@ -227,7 +227,7 @@ def _run_of_content(parts: list[AnyPart], at: int) -> int:
     while (
         end < len(parts)
         and isinstance(parts[end], Text | Refusal | Media | Opaque)
-        and not _is_item(parts[end])
+        and not is_item(parts[end])
         and _item_of(parts[end]) == key
     ):
         end += 1

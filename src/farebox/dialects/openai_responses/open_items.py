@@ -7,6 +7,7 @@ whole items only, or no `content_part` events, read the same.
 from msgspec import Raw, structs
 
 from farebox.dialects.openai_responses.items_in import (
+    call_part,
     citation_of,
     content_part,
     extras_of,
@@ -26,7 +27,7 @@ from farebox.ir.events import (
     ReasoningDelta,
     TextDelta,
 )
-from farebox.ir.request import AnyPart, Origin, Reasoning, Refusal, Text, ToolCall
+from farebox.ir.request import AnyPart, Origin, Reasoning, Refusal, Text
 
 Fields = dict[str, Raw]
 
@@ -93,8 +94,8 @@ class OpenItems:
         return [PartStarted(item.parts[key].index, part)]
 
     def _begin_call(self, item: OpenItem) -> list[Event]:
-        part = item_parts(_payload(item.fields), self._origin, answer=True)[0]
-        assert isinstance(part, ToolCall)
+        kind = item.kind if item.kind in CALLS else "function_call"
+        part = call_part(item.fields, kind, answer=True)
         self.calls += 1
         self._outcome.tool_calls += 1
         self._outcome.committed = True
@@ -128,7 +129,6 @@ class OpenItems:
         return item.parts[(family, number)], events
 
     def _call_part(self, item: OpenItem) -> tuple[OpenPart, list[Event]]:
-        item.fields = {"type": Raw(b'"function_call"')} | item.fields
         events = self._begin_call(item)
         return item.parts[("call", 0)], events
 
@@ -205,7 +205,7 @@ class OpenItems:
             events += [CitationAdded(part.index, citation_of(raw)) for raw in cited]
             part.citations += len(cited)
             entries = given(fields.get("logprobs"))
-            if not part.logprobs and entries not in (b"", b"[]"):
+            if not part.logprobs and entries[:1] == b"[" and entries != b"[]":
                 part.logprobs = True
                 events.append(LogprobsAdded(Raw(entries)))
         return events + self._end(part)
@@ -228,9 +228,7 @@ class OpenItems:
         elif kind in CALLS:
             events = [] if ("call", 0) in item.parts else self._begin_call_of(item, fields)
             part = item.parts[("call", 0)]
-            whole = item_parts(payload, self._origin, answer=True)[0]
-            assert isinstance(whole, ToolCall)
-            events += self._make_up(part, whole.arguments) + self._end(part)
+            events += self._make_up(part, call_part(fields, kind, answer=True).arguments) + self._end(part)
         else:
             events = self._whole_item(item, payload, kind)
         for part in item.parts.values():
@@ -280,7 +278,3 @@ def _numbers(item: OpenItem, count: int) -> list[int]:
     told = sorted(number for _, number in item.parts)[:count]
     first = told[-1] + 1 if told else 0
     return told + list(range(first, first + count - len(told)))
-
-
-def _payload(fields: Fields) -> Raw:
-    return Raw(b"{" + b",".join([b'"%b":%b' % (name.encode(), bytes(raw)) for name, raw in fields.items()]) + b"}")

@@ -16,7 +16,19 @@ Event = tuple[str, bytes]
 class OutPart:
     """A content part, summary or the arguments of a call, as it grows. `tail` are the members around a delta."""
 
-    __slots__ = ("citations", "ended", "item", "kind", "logprobs", "number", "reasoning", "seal", "tail", "texts")
+    __slots__ = (
+        "citations",
+        "ended",
+        "item",
+        "kind",
+        "logprobs",
+        "number",
+        "payload",
+        "reasoning",
+        "seal",
+        "tail",
+        "texts",
+    )
 
     def __init__(self, item: "OutItem", kind: str, number: int) -> None:
         self.item = item
@@ -27,6 +39,7 @@ class OutPart:
         self.logprobs: list[Raw] = []
         self.seal: Seal | None = None
         self.reasoning: Reasoning | None = None
+        self.payload = Raw(b"{}")
         self.ended = False
         place = b'"item_id":%b,"output_index":%d' % (encode(item.id), item.index)
         counter = {"call": b"", "custom": b"", "summary": b',"summary_index":%d' % number}
@@ -35,8 +48,10 @@ class OutPart:
     def text(self) -> str:
         return "".join(self.texts)
 
-    def content(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any] | Raw:
         """The part as it stands in its item."""
+        if self.kind == "opaque":
+            return self.payload
         if self.kind == "refusal":
             return {"type": "refusal", "refusal": self.text()}
         if self.kind == "reasoning":
@@ -64,6 +79,8 @@ class OutPart:
         if self.kind == "custom":
             return [("response.custom_tool_call_input.done", tail + b',"input":' + text)]
         part = tail + b',"part":' + encode(self.content())
+        if self.kind == "opaque":
+            return [("response.content_part.done", part)]
         if self.kind == "summary":
             return [
                 ("response.reasoning_summary_text.done", tail + b',"text":' + text),

@@ -147,7 +147,7 @@ class ResponsesStreamDecoder:
             events.append(started_of(response))
 
     def _text(self, told: Told, events: list[Event]) -> None:
-        if len(told.logprobs) > 2 and given(told.logprobs):
+        if len(told.logprobs) > 2 and bytes(told.logprobs)[:1] == b"[":
             events += self._items.logprobs(told.output_index, told.content_index, told.logprobs)
         events += self._items.delta("text", told.output_index, told.content_index, told.delta or "")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from farebox.dialects.openai_responses.answer_object import DONE, AnswerObject, failed_events, framed
-from farebox.dialects.openai_responses.items_out import annotation, image_item, reasoning_key
+from farebox.dialects.openai_responses.items_out import annotation, image_item, is_item, reasoning_key
 from farebox.dialects.openai_responses.out_items import OutItem, OutPart, meta_of
 from farebox.dialects.openai_responses.words import NAME, encode
 from farebox.dialects.ports import Envelope
@@ -189,7 +189,9 @@ class ResponsesStreamEncoder:
         elif isinstance(part, Media):
             self._pending[index] = _Pending(part)
         elif isinstance(part, Opaque) and part.origin is not None and part.origin.dialect == NAME:
-            out += self._whole_item(bytes(part.payload))
+            out += (
+                self._whole_item(bytes(part.payload)) if is_item(part) else self._begin_content(index, part, "opaque")
+            )
         return out
 
     def _new_item(self, kind: str, prefix: str, meta: dict[str, Raw], key: bytes) -> tuple[OutItem, bytes]:
@@ -207,13 +209,15 @@ class ResponsesStreamEncoder:
             return b""
         return self._events(last.end())
 
-    def _begin_content(self, index: int, part: Text | Refusal, kind: str) -> bytes:
+    def _begin_content(self, index: int, part: Text | Refusal | Opaque, kind: str) -> bytes:
         meta, key = meta_of(part.extras.get(NAME, {}))
         item, out = self._last, b""
         if item is None or item.kind != "message" or item.closed or item.key != key:
             item, out = self._new_item("message", "msg", meta, key)
             out += self._events([item.begin()])
         self._open[index] = added = item.add(kind)
+        if isinstance(part, Opaque):
+            added.payload = part.payload
         return out + self._events(added.begin())
 
     def _begin_call(self, index: int, call: ToolCall) -> bytes:
