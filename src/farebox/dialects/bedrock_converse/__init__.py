@@ -1,1 +1,1 @@
-"""Converse and ConverseStream of Amazon Bedrock, towards vendors. Refuses signing and the model makers' own bodies."""
+"""Converse and ConverseStream of Amazon Bedrock, both ways. Refuses signing and the model makers' own bodies."""

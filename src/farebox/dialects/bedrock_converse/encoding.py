@@ -23,6 +23,7 @@ _CUSTOM = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"requi
 _METADATA = re.compile(r"[A-Za-z0-9\s:_@$#=/+,.-]{0,256}")
 _TIERS = frozenset(("default", "flex", "priority", "reserved"))
 _members = msgspec.json.Decoder(dict[str, Any]).decode
+_value = msgspec.json.Decoder().decode
 _INFERENCE = (("max_tokens", "maxTokens"), ("temperature", "temperature"), ("top_p", "topP"), ("stop", "stopSequences"))
 
 
@@ -68,8 +69,10 @@ def _think(request: Request, target: Target, talk: Conversation, losses: Losses)
     wish = request.reasoning
     if wish is None:
         return {}
-    losses.extras(wish.extras, "$.reasoning", NAME)
+    said = losses.extras(wish.extras, "$.reasoning", NAME)
     spelling = target.reasoning_wish or family(target.model).wish
+    if said and ("thinking" if spelling == "adaptive" else spelling) in (*said, "none"):
+        return {name: _value(raw) for name, raw in said.items()}
     if wanted(wish) and spelling in ("thinking", "adaptive") and thoughtless(talk.messages):
         losses.say(CHANGED, "$.reasoning", "Thinking is off for this turn: its reasoning did not come back sealed.")
         return {}

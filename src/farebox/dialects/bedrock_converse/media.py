@@ -101,13 +101,14 @@ def part_of(kind: str, raw: Raw) -> Media | None:
     where: Inline | Url
     if isinstance(source.get("bytes"), str):
         where = Inline(source["bytes"])
-    elif isinstance(source.get("text"), str):
-        where = Inline(base64.b64encode(source["text"].encode()).decode())
+    elif "text" in source or "content" in source:
+        where = Inline(base64.b64encode(_text(source).encode()).decode())
     elif isinstance(source.get("s3Location"), dict):
         where = Url(str(source["s3Location"].get("uri") or ""))
     else:
         return None
-    extras = {key: value for key, value in fields.items() if key not in ("format", "name", "source")}
+    known = ("format", "name") if "text" in source or "content" in source else ("format", "name", "source")
+    extras = {key: value for key, value in fields.items() if key not in known}
     return Media(
         family=family,
         media_type=media_type,
@@ -115,3 +116,11 @@ def part_of(kind: str, raw: Raw) -> Media | None:
         filename=name,
         extras={NAME: extras} if extras else {},
     )
+
+
+def _text(source: dict[str, Any]) -> str:
+    """A document given as text, or as pieces of text."""
+    pieces = source.get("content")
+    if isinstance(pieces, list):
+        return "\n\n".join(str(piece.get("text") or "") for piece in pieces if isinstance(piece, dict))
+    return str(source.get("text") or "")

@@ -126,9 +126,9 @@ class Conversation:
             self.losses.part(path, "A part")
             return None
         rest = self.losses.extras(part.extras, path, NAME)
-        if isinstance(part, Text):
-            return {"text": part.text} if part.text else None
-        if isinstance(part, Refusal):
+        if isinstance(part, Text) and "block" in rest:
+            return rest["block"]  # type: ignore[no-any-return]
+        if isinstance(part, Text | Refusal):
             return {"text": part.text} if part.text else None
         if isinstance(part, Media):
             return media.block(part, rest, self._names, path)
@@ -152,11 +152,12 @@ class Conversation:
     def _result(self, part: ToolResult, rest: dict[str, Any], path: str) -> Block:
         content: list[Block] = []
         for inner in part.parts:
+            own = inner.extras.get(NAME, {})
             if isinstance(inner, Text):
                 if inner.text:
-                    content.append({"text": inner.text})
+                    content.append(own.get("block", {"text": inner.text}))
             elif isinstance(inner, Media):
-                content.append(media.block(inner, dict(inner.extras.get(NAME, {})), self._names, path))
+                content.append(media.block(inner, dict(own), self._names, path))
             elif isinstance(inner, Opaque) and _ours(inner):
                 content.append(inner.payload)
             else:

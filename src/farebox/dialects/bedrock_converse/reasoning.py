@@ -9,6 +9,7 @@ import base64
 import binascii
 from typing import Any
 
+from farebox.dialects.bedrock_converse.seals import BLOB, to_blob
 from farebox.dialects.bedrock_converse.sending import REASONING_DROPPED, SEAL_DROPPED, Losses
 from farebox.dialects.bedrock_converse.words import CLAUDE_SEAL, NAME, Family
 from farebox.dialects.ports import Target
@@ -29,17 +30,13 @@ def redacted(blobs: list[str], kind: Family) -> Seal:
     try:
         pieces = [base64.b64decode(blob, validate=True) for blob in blobs]
     except (binascii.Error, ValueError):
-        return Seal("redacted", _BLOB + "".join(blobs))
+        return Seal("redacted", BLOB + "".join(blobs))
     if kind.seal == CLAUDE_SEAL and all(map(bytes.isascii, pieces)):
         exact = all(base64.b64encode(piece).decode() == blob for piece, blob in zip(pieces, blobs, strict=True))
         if exact:
             return Seal("redacted", b"".join(pieces).decode())
     data = blobs[0] if len(blobs) == 1 else base64.b64encode(b"".join(pieces)).decode()
-    return Seal("redacted", _BLOB + data if kind.seal == CLAUDE_SEAL else data)
-
-
-# Marks a blob that is not base64 of text; no seal of Claude begins so, since a colon is not in its alphabet.
-_BLOB = "blob:"
+    return Seal("redacted", BLOB + data if kind.seal == CLAUDE_SEAL else data)
 
 
 def block(part: Reasoning, kind: Family, target: Target, losses: Losses, *, path: str) -> dict[str, Any] | None:
@@ -64,9 +61,7 @@ def block(part: Reasoning, kind: Family, target: Target, losses: Losses, *, path
 
 
 def _blob(data: str, kind: Family) -> str:
-    if data.startswith(_BLOB):
-        return data.removeprefix(_BLOB)
-    return base64.b64encode(data.encode()).decode() if kind.seal == CLAUDE_SEAL else data
+    return to_blob(data) if kind.seal == CLAUDE_SEAL else data
 
 
 def wanted(wish: ReasoningWish | None) -> bool | None:
