@@ -32,7 +32,7 @@ def error_object(error: FareboxError, request_id: str = "") -> dict[str, object]
     if error.retry_after_s is not None:
         metadata["retry_after"] = max(1, -int(-error.retry_after_s // 1))
     if isinstance(error, AttemptError) and error.vendor_status is not None:
-        metadata["provider_code"] = error.vendor_status
+        metadata["provider_code"] = str(error.vendor_status)
     if isinstance(error, InvalidRequest) and error.path:
         metadata["path"] = error.path
     return {
