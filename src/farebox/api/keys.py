@@ -25,6 +25,7 @@ Usd = Annotated[Decimal, Meta(extra_json_schema={"type": "number", "format": "de
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=200)]
 
 LIMIT_USD_MAX = 10**9
+UNLIMITED = 2**31 - 1
 INFERENCE_ONLY: Scope = "inference"
 
 
@@ -115,8 +116,10 @@ def show(key: Key, usage: KeyUsage) -> Json:
         "created_at": iso(key.created_ms),
         "updated_at": None if key.updated_ms is None else iso(key.updated_ms),
         "expires_at": None if key.expires_ms is None else iso(key.expires_ms),
+        "last_used_at": iso(usage.last_hour_s * 1000) if usage.last_hour_s else None,
         "external_user": None,
-        "workspace_id": None,
+        "creator_user_id": None,
+        "workspace_id": key.organisation,
     }
 
 
@@ -128,12 +131,13 @@ def _this(key: Key, usage: KeyUsage) -> Json:
         "is_free_tier": False,
         "is_management_key": managing,
         "is_provisioning_key": managing,
-        "free_model_daily_requests": None,
+        # There is no such quota here; clients insist on numbers.
+        "free_model_daily_requests": {"limit": UNLIMITED, "used": 0, "remaining": UNLIMITED},
         "budgets": [],
         "effective_budget": None,
         "allowed_data_regions": [],
         "organization_id": key.organisation,
-        "workspace_id": None,
+        "workspace_id": key.organisation,
         "creator_user_id": None,
         "expires_at": None if key.expires_ms is None else iso(key.expires_ms),
         "rate_limit": {"requests": -1, "interval": "10s", "note": "Deprecated; always unlimited here."},

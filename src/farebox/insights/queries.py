@@ -23,13 +23,17 @@ class ModelTotal(Struct, frozen=True, kw_only=True):
 
 
 class KeyUsage(Struct, frozen=True, kw_only=True):
-    """What a key spent, in nano-USD, since the beginning and in the current UTC day, ISO week and month."""
+    """What a key spent, in nano-USD, since the beginning and in the current UTC day, ISO week and month.
+
+    `last_hour_s` is the start of the hour in which it was last used, 0 if it never was.
+    """
 
     total_nano: int = 0
     day_nano: int = 0
     week_nano: int = 0
     month_nano: int = 0
     requests: int = 0
+    last_hour_s: int = 0
 
 
 def get_generation(tx: Connection, organisation: str, generation_id: str) -> GenerationRecord | None:
@@ -60,6 +64,7 @@ def key_usage(tx: Connection, key_id: str, *, day_s: int, week_s: int, month_s: 
         func.coalesce(func.sum(spent).filter(hours >= week_s), 0),
         func.coalesce(func.sum(spent).filter(hours >= month_s), 0),
         func.coalesce(func.sum(usage_hours.c.requests), 0),
+        func.coalesce(func.max(hours), 0),
     ).where(usage_hours.c.key_id == key_id)
     return KeyUsage(**dict(zip(KeyUsage.__struct_fields__, map(int, tx.execute(statement).one()), strict=True)))
 
