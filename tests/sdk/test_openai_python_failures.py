@@ -78,7 +78,7 @@ def test_an_unknown_address(client: OpenAI) -> None:
         ({"temperature": "hot"}, "temperature"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
         ({"max_tokens": -1}, "max_tokens"),
-        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
+        ({"tools": [{"type": "function", "function": {"name": 7}}]}, "tools[0].function.name"),
     ],
 )
 def test_a_bad_request_names_its_parameter(client: OpenAI, cooked: Kitchen, wrong: dict, param: str) -> None:
