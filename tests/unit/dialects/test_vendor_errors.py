@@ -108,7 +108,7 @@ def test_the_parameter_is_named() -> None:
     assert error.path == "$.messages[0].role"
     told = json.loads(SERVERS["openai_chat"].error(error, "gen-1"))["error"]
     assert (told["code"], told["param"], told["type"]) == (400, "messages[0].role", "invalid_request_error")
-    assert told["metadata"] == {"error_type": "invalid_request", "request_id": "gen-1", "provider_code": 400}
+    assert told["metadata"] == {"error_type": "invalid_request", "request_id": "gen-1", "provider_code": "400"}
 
 
 @pytest.mark.parametrize(
