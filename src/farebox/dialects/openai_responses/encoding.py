@@ -4,8 +4,8 @@ warning, never silence. Always stateless: `store` is false, and seals of reasoni
 Option words (`Target.options`): `encrypted_reasoning` (always ask for seals), `no_encrypted_reasoning` (never),
 `mixed_seals` (a house of many: it takes back every format that it gave), `cache_control` (understands cache marks),
 `extended_sampling` (takes `stop`, `top_k`, `seed` and their like), `obfuscation_off` (asked not to pad deltas), `no_store`
-(does not know `store`). Settings: `path`, `reasoning_format` (format word of its seals), `reasoning_summary` (asked for when
-a wish names none).
+(does not know `store`), `recode` (its streams break the protocol's rules: the relay goes through the canonical form).
+Settings: `path`, `reasoning_format` (format word of its seals), `reasoning_summary` (asked for when a wish names none).
 """
 
 from typing import Any
@@ -183,7 +183,7 @@ def _tool(tool: Tool, path: str, writer: ItemWriter) -> Fields | Raw | None:
         out["strict"] = tool.strict
     elif tool.form == "function":
         out["strict"] = False
-    return out | rest
+    return out | writer.cache(tool.cache, path) | rest
 
 
 def _choice(choice: ToolChoice, tools: tuple[Tool, ...]) -> Any:

@@ -7,7 +7,8 @@ from farebox.dialects.openai_responses.decoding import decode_responses
 from farebox.dialects.openai_responses.encoding import encode_responses
 from farebox.dialects.openai_responses.opening import open_responses
 from farebox.dialects.openai_responses.stream_decoding import ResponsesStreamDecoder, decode_whole
-from farebox.dialects.openai_responses.stream_encoding import ResponsesStreamEncoder, encode_whole
+from farebox.dialects.openai_responses.stream_encoding import ResponsesStreamEncoder
+from farebox.dialects.openai_responses.whole_encoding import encode_whole
 from farebox.dialects.openai_responses.words import NAME
 from farebox.dialects.ports import Envelope, Opened, Outcome, Target
 from farebox.dialects.shared.vendor_errors import from_answer

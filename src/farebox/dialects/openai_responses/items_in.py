@@ -166,10 +166,11 @@ def _file(reader: Reader, shared: Fields) -> Media | None:
 
 
 def _audio(reader: Reader, shared: Fields) -> Media | None:
-    inner = reader.inner("input_audio")
-    if inner is None:
+    raw = given(reader.raw("input_audio"))
+    if raw[:1] != b"{":
         return None
-    data, form, cache = inner.text("data") or "", inner.text("format") or "", cache_of(reader)
+    inner = members_of(raw)
+    data, form, cache = text_of(inner.get("data")), text_of(inner.get("format")), cache_of(reader)
     return Media(
         family="audio", media_type=f"audio/{form}", source=Inline(data), cache=cache, extras=_with(shared, reader)
     )

@@ -117,17 +117,17 @@ class ItemWriter:
             out: Fields = {"type": "output_text" if answer else "input_text", "text": part.text}
             if part.citations:
                 out["annotations"] = [annotation(citation) for citation in part.citations]
-            return out | self._cache(part.cache, path) | rest
+            return out | self.cache(part.cache, path) | rest
         if isinstance(part, Refusal):
             return {"type": "refusal", "refusal": part.text} | rest
         if isinstance(part, Media) and not answer:
-            return media_part(part) | self._cache(part.cache, path) | rest
+            return media_part(part) | self.cache(part.cache, path) | rest
         if isinstance(part, Opaque) and part.origin is not None and part.origin.dialect == NAME:
             return part.payload
         self.lost(path, "A part")
         return None
 
-    def _cache(self, mark: CacheMark | None, path: str) -> Fields:
+    def cache(self, mark: CacheMark | None, path: str) -> Fields:
         if mark is None:
             return {}
         if "cache_control" not in self._options:
@@ -265,7 +265,7 @@ def _run_of_reasoning(parts: list[AnyPart], at: int) -> int:
 
 
 def reasoning_item(parts: Iterable[Reasoning], *, seals: bool = True, word: str = "", item_id: str = "") -> bytes:
-    """The item of these parts. `word` names the format where it is not the protocol's own; `item_id` holds if none is told."""
+    """The item of these parts. The format is named where it is not `word`; `item_id` is the id if the item was announced."""
     fields: dict[str, bytes | Raw] = {"type": b'"reasoning"'}
     summary, content, key = [], [], ""
     sealed: dict[str, bytes | Raw] = {}
@@ -282,8 +282,8 @@ def reasoning_item(parts: Iterable[Reasoning], *, seals: bool = True, word: str 
             sealed["signature" if part.seal.form == "signature" else "encrypted_content"] = encode(part.seal.data)
         if word and part.origin is not None and part.origin.format and part.origin.format != word:
             sealed["format"] = encode(part.origin.format)
-    if (key and seals) or item_id:
-        fields["id"] = encode(key or item_id)
+    if item_id or (key and seals):
+        fields["id"] = encode(item_id or key)
     fields["summary"] = encode(summary)
     if content:
         fields["content"] = encode(content)

@@ -231,7 +231,10 @@ class ResponsesRelayStream:
         self._held.clear()
         usage = write_usage(self.outcome.usage or NOTHING, charge, byok=self._envelope.byok)
         kind, response = self._end or ("response.completed", {})
-        body = our_response(response, self._envelope, {"usage": usage})
+        more = {"usage": usage}
+        if self._items and given(response.get("output")) in (b"", b"[]"):
+            more["output"] = b"[" + b",".join([join(fields) for fields in self._items]) + b"]"
+        body = our_response(response, self._envelope, more)
         return out + framed(kind, b'"response":' + body, self._last_number) + DONE
 
     def fail(self, error: FareboxError, charge: Charge) -> bytes:

@@ -25,13 +25,12 @@ from farebox.ir.events import (
     PartEnded,
     PartStarted,
     ReasoningDelta,
-    Response,
     SealDelta,
     Started,
     TextDelta,
     UsageReported,
 )
-from farebox.ir.request import AnyPart, Inline, Media, Opaque, Reasoning, Refusal, Text, ToolCall
+from farebox.ir.request import AnyPart, Inline, Media, Opaque, Reasoning, Refusal, Seal, Text, ToolCall
 from farebox.ir.usage import Usage
 from farebox.money.charges import Charge
 
@@ -279,14 +278,25 @@ class ResponsesStreamEncoder:
     def _seal(self, event: SealDelta) -> bytes:
         part, out = self._open.get(event.index), b""
         pending = self._pending.get(event.index)
+        if part is not None and self._is_of_another_item(part, event.seal):
+            out += self._events([*part.end(), *part.item.end()])
+            del self._open[event.index]
+            part = None
         if part is None and pending is not None and isinstance(pending.part, Reasoning):
             if event.seal.item_id and pending.part.seal is None:
                 extras = {NAME: {"item": Raw(b'{"id":' + encode(event.seal.item_id) + b"}")}}
                 pending.part = Reasoning(origin=pending.part.origin, extras=extras)
-            part, out = self._reasoning_part(event.index, "seal")
+            part, begun = self._reasoning_part(event.index, "seal")
+            out += begun
         if part is not None and part.item.kind == "reasoning":
             part.seal = event.seal
         return out
+
+    @staticmethod
+    def _is_of_another_item(part: OutPart, seal: Seal) -> bool:
+        """An encryption is bound to its item's id, which cannot change once it was told; a signature is not."""
+        encrypted = seal.form != "signature" and part.item.kind == "reasoning" and part.kind != "seal"
+        return encrypted and bool(seal.item_id) and seal.item_id != part.item.id
 
     def _cite(self, part: OutPart, event: CitationAdded) -> bytes:
         number = len(part.citations)
@@ -365,23 +375,3 @@ class ResponsesStreamEncoder:
         )
         number, self._number = self._number, self._number + 2
         return out + failed_events(error, response, number)
-
-
-def encode_whole(response: Response, envelope: Envelope, charge: Charge) -> bytes:
-    """A whole answer: the end of the stream that would have told it."""
-    encoder = ResponsesStreamEncoder(envelope)
-    encoder.feed([response.started])
-    choice = response.choices[0] if response.choices else None
-    logprobs = list(choice.logprobs) if choice is not None else []
-    for index, part in enumerate(choice.parts if choice is not None else ()):
-        before: list[Event] = []
-        if isinstance(part, Text) and logprobs:
-            pieces = b",".join([bytes(piece).strip()[1:-1] for piece in logprobs])
-            before, logprobs = [LogprobsAdded(Raw(b"[" + pieces + b"]"))], []
-        encoder.feed([*before, PartStarted(index, part), PartEnded(index)])
-    if choice is not None and choice.reason is not None:
-        encoder.feed([ChoiceEnded(reason=choice.reason)])
-    if response.usage is not None:
-        encoder.feed([UsageReported(response.usage)])
-    encoder.finish(charge)
-    return encoder.response(charge)[1]

@@ -184,6 +184,8 @@ def normal_answer(body: bytes) -> dict[str, Any]:
     ):
         if answer.get(name, value) == value:
             answer.pop(name, None)
+    if answer.get("service_tier") not in ("auto", "default", "fast", "flex", "priority", "scale", "ultrafast"):
+        answer.pop("service_tier", None)
     answer["output"] = [item for item in answer["output"] if not _holds_nothing(item)]
     for item in answer["output"]:
         _normal_output(item)
