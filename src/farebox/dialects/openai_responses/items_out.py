@@ -30,6 +30,7 @@ from farebox.ir.request import (
 
 Fields = dict[str, Any]
 SEAL_DROPPED = "seal_dropped"
+_UNSEALED = "Earlier reasoning was not sent: this provider takes back only its own, sealed."
 _MEANINGLESS = frozenset(("id", "index", "status", "item", "annotations"))  # places and ids: nothing is lost with them
 
 
@@ -183,15 +184,11 @@ class ItemWriter:
         if foreign:
             self.warnings.append(Warning(SEAL_DROPPED, path, "Sealed reasoning of another house was not sent."))
             sealed = []
-        if self._replay == "never" or (not sealed and (foreign or not ours) and self._replay != "required"):
+        bare = ours and not sealed and not any(part.text for part in parts)
+        unwanted = not sealed and (bare or foreign or not ours) and self._replay != "required"
+        if self._replay == "never" or unwanted:
             if not foreign:
-                self.warnings.append(
-                    Warning(
-                        "reasoning_dropped",
-                        path,
-                        "Earlier reasoning was not sent: this provider takes back only its own.",
-                    )
-                )
+                self.warnings.append(Warning("reasoning_dropped", path, _UNSEALED))
             return []
         for part in parts:
             self.own(part.extras, path) if not foreign else None

@@ -2,8 +2,8 @@
 State is refused: `store: true`, `previous_response_id`, `conversation` and `background: true` ask for what nobody keeps here.
 Leaves the meaning of items, tools and schemas to the vendor or to `decoding`.
 
-Marks: `reasoning` (earlier reasoning), `tool_calls`, `foreign_reasoning` (sealed in a format that only the codec places),
-`cache_control`.
+Marks: `reasoning` (earlier reasoning), `tool_calls`, `foreign_reasoning` (sealed in a format that is told), `bare_reasoning`
+(nothing but an id and summaries), `cache_control`.
 """
 
 from typing import Annotated, Any, Literal
@@ -50,6 +50,7 @@ class ItemHead(Struct, gc=False):
 
 class ToolHead(Struct, gc=False):
     type: Short = "function"
+    cache_control: Any = None
     parameters: Any = None
 
 
@@ -136,22 +137,23 @@ class Seen:
             if kind is None and item.role is None:
                 refuse("An item says its type, or as a message its role.", "missing_field", f"$.input[{index}].type")
             if kind is None or kind == "message":
-                if item.role not in _ROLES:
-                    refuse(
-                        "A message's role is system, developer, user or assistant.",
-                        "invalid_value",
-                        f"$.input[{index}].role",
-                    )
-                if type(item.content) is list:
-                    self._look_at(item.content, f"$.input[{index}].content")
-                elif type(item.content) is not str:
-                    refuse("A message needs content.", "invalid_value", f"$.input[{index}].content")
+                self._look_at_message(item, f"$.input[{index}]")
             elif kind == "reasoning":
                 self._look_at_reasoning(item)
+            elif kind == "item_reference":
+                refuse(_STATE, "stateless", f"$.input[{index}]")
             elif kind in CALLS:
                 self._look_at_call(item, CALLS[kind][1], f"$.input[{index}]")
             elif kind in RESULTS:
                 self._look_at_result(item, f"$.input[{index}]")
+
+    def _look_at_message(self, item: ItemHead, path: str) -> None:
+        if item.role not in _ROLES:
+            refuse("A message's role is system, developer, user or assistant.", "invalid_value", f"{path}.role")
+        if type(item.content) is list:
+            self._look_at(item.content, f"{path}.content")
+        elif type(item.content) is not str:
+            refuse("A message needs content.", "invalid_value", f"{path}.content")
 
     def _look_at_call(self, item: ItemHead, written: str, path: str) -> None:
         self.marks.add("tool_calls")
@@ -189,6 +191,8 @@ class Seen:
             self.origins.add(word)
         if item.format is not None or item.signature is not None:
             self.marks.add("foreign_reasoning")
+        elif not item.encrypted_content and not item.content:
+            self.marks.add("bare_reasoning")
 
 
 def _check_state(head: ResponsesHead) -> None:
@@ -237,6 +241,8 @@ def open_responses(body: bytes) -> Opened:
             seen.look(items)
     if b'"$ref"' in body:
         _check_schemas(head)
+    if any(tool.cache_control is not None for tool in head.tools or ()):
+        seen.marks.add("cache_control")
     shown = head.reasoning is None or not head.reasoning.exclude
     return Opened(
         body=body,
@@ -253,5 +259,5 @@ def open_responses(body: bytes) -> Opened:
         session=head.session_id or "",
         user=head.safety_identifier or head.user or "",
         include_reasoning=shown,
-        relayable=shown and "foreign_reasoning" not in seen.marks,
+        relayable=shown,
     )

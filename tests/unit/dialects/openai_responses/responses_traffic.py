@@ -53,9 +53,18 @@ def requests() -> list[Exchange]:
     ]
 
 
+def refers_to_a_store(item: dict[str, Any]) -> bool:
+    """A reference, or reasoning of which only the id is left."""
+    held = item.get("encrypted_content") or item.get("content")
+    return item.get("type") == "item_reference" or (item.get("type") == "reasoning" and not held)
+
+
 def stateless(request: dict[str, Any]) -> dict[str, Any]:
     """The request as a client of ours would send it."""
-    return {"model": "author/model"} | {name: value for name, value in request.items() if name not in STATE}
+    out = {"model": "author/model"} | {name: value for name, value in request.items() if name not in STATE}
+    if isinstance(out.get("input"), list):
+        out["input"] = [item for item in out["input"] if not refers_to_a_store(item)]
+    return out
 
 
 def by_name(items: list[Exchange]) -> Any:

@@ -239,7 +239,7 @@ def test_seals_of_another_house_go_through_a_responses_client() -> None:
     result = {"type": "function_call_output", "call_id": "c1", "output": "42"}
     opened = SERVER.open(json.dumps({"model": "a/m", "input": [*given["output"], result]}).encode())
     assert opened.origins == {"anthropic-claude-v1"}
-    assert not opened.relayable
+    assert "foreign_reasoning" in opened.marks
     request = SERVER.decode(opened)
     body, _ = CHAT_CLIENT.encode(request, target(options=frozenset(("reasoning_details",))))
     message = next(message for message in json.loads(body)["messages"] if message["role"] == "assistant")

@@ -68,6 +68,7 @@ def relayed(vendor: Target | None = None, **more: Any) -> tuple[dict[str, Any], 
         ({"input": [{"type": "function_call", "call_id": "c", "name": "f"}]}, "$.input[0].arguments"),
         ({"input": [{"type": "function_call_output", "call_id": "c", "output": {"a": 1}}]}, "$.input[0].output"),
         ({"input": [{"type": "function_call_output", "output": "x"}]}, "$.input[0].call_id"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "$.input[0]"),
         ({"temperature": -1}, "$.temperature"),
         ({"max_output_tokens": 0}, "$.max_output_tokens"),
         ({"reasoning": {"effort": "wild"}}, "$.reasoning.effort"),
@@ -135,6 +136,7 @@ def test_admission_sees_what_it_needs() -> None:
     assert found.marks == {"reasoning", "foreign_reasoning", "tool_calls"}
     assert not found.relayable
     assert not found.include_reasoning
+    assert opened(tools=[{"type": "function", "name": "f", "cache_control": {}}]).marks == {"cache_control"}
 
 
 def test_a_turn_of_the_assistant_is_one_message() -> None:
@@ -312,6 +314,28 @@ def test_the_relay_sends_what_the_vendor_takes() -> None:
         target(options=frozenset(("no_encrypted_reasoning", "no_store"))), include=["reasoning.encrypted_content"]
     )
     assert body == {"model": "vendor-model", "input": "Hello."}
+
+
+def test_items_that_must_change_are_rewritten_in_relay() -> None:
+    user = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": "x", "cache_control": {"type": "ephemeral"}}],
+    }
+    bare = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "S"}]}
+    foreign = {"type": "reasoning", "summary": [], "encrypted_content": "e", "format": "anthropic-claude-v1"}
+    own = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "e"}
+    body, lost = relayed(input=[user, bare, foreign, own])
+    assert body["input"] == [user | {"content": [{"type": "input_text", "text": "x"}]}, own]
+    assert lost == {"$.messages[0]": "cache_mark_dropped", "$.messages[1]": "seal_dropped"}
+    body, lost = relayed(target(settings={"reasoning_format": "x-v1"}), input=[own, user | {"content": "x"}])
+    assert [item["type"] for item in body["input"]] == ["message"]
+    assert lost == {"$.messages[0]": "seal_dropped"}
+    body, lost = relayed(target(reasoning_replay="never"), input=[own, user | {"content": "x"}])
+    assert lost == {"$.messages[0]": "reasoning_dropped"}
+    body, lost = relayed(target(options=frozenset(("cache_control",))), input=[user])
+    assert body["input"] == [user]
+    assert not lost
 
 
 _texts = st.text(max_size=12)
