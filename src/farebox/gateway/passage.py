@@ -31,7 +31,11 @@ class CrossedStream:
         self.outcome: Outcome = decoder.outcome
 
     def feed(self, data: bytes) -> bytes:
-        return self._encoder.feed(self._decoder.feed(data))
+        events = self._decoder.feed(data)
+        if self.outcome.ended:
+            # The end mark came: what the decoder keeps for its end (usage, the last parts) belongs to it.
+            events += self._decoder.close()
+        return self._encoder.feed(events)
 
     def close(self) -> bytes:
         return self._encoder.feed(self._decoder.close())

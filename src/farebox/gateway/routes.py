@@ -15,7 +15,6 @@ class Route(Struct, frozen=True):
     server: ServerHalf
     operation: str
     kind: str = "chat"
-    errors: ServerHalf | None = None
 
 
 _PREFIXES = ("/v1", "/api/v1")
@@ -23,6 +22,7 @@ _PATHS = (
     ("/chat/completions", "openai_chat", "chat", "chat"),
     ("/completions", "openai_completions", "text_completion", "chat"),
     ("/embeddings", "openai_embeddings", "embeddings", "embedding"),
+    ("/messages", "anthropic_messages", "messages", "chat"),
 )
 
 
@@ -33,6 +33,5 @@ def table() -> Mapping[str, Route]:
             prefix + path: Route(SERVERS[dialect], operation, kind)
             for prefix in _PREFIXES
             for path, dialect, operation, kind in _PATHS
-            if dialect in SERVERS
         }
     )

@@ -97,7 +97,10 @@ class Answer:
     def open_head(self, chunk: dict[str, Raw] | None = None) -> bytes:
         """Our opening members; `created` is the vendor's when it says one."""
         created = _value(chunk["created"]) if chunk and "created" in chunk else 0
-        if not isinstance(created, int) or not 0 < created < 2**53:
+        return self._head_at(created if isinstance(created, int) else 0)
+
+    def _head_at(self, created: int) -> bytes:
+        if not 0 < created < 2**53:
             created = self._created_s or self._envelope.created_s
         if not self._head or created != self._created_s:
             self._created_s = created

@@ -12,6 +12,7 @@ from farebox.dialects.framing.splice import Template, learn
 from farebox.dialects.framing.sse import EVENT_BYTES_MAX, Splitter
 from farebox.dialects.openai_chat.answer import Answer
 from farebox.dialects.openai_chat.errors import error_object
+from farebox.dialects.openai_chat.quick_answer import QuickAnswer
 from farebox.dialects.openai_chat.usage import write_usage
 from farebox.dialects.ports import Envelope, Outcome, Target
 from farebox.dialects.shared.vendor_errors import from_value, parse
@@ -35,7 +36,7 @@ class ChatRelayStream:
         "_template", "_tries", "_whole", "outcome",
     )  # fmt: skip
 
-    def __init__(self, envelope: Envelope, target: Target, kind: type[Answer] = Answer) -> None:
+    def __init__(self, envelope: Envelope, target: Target, kind: type[Answer] = QuickAnswer) -> None:
         self.outcome = Outcome()
         self._envelope = envelope
         self._target = target
@@ -154,24 +155,39 @@ class ChatRelayStream:
 
     def _blocks(self, blocks: list[bytes]) -> bytes:
         out: list[bytes] = []
-        for block in blocks:
-            if self._stopped:
-                break
-            event = block + b"\n\n"
-            template = self._template
-            if template is not None and event.startswith(template.head) and event.endswith(template.tail):
-                spliced = template.run(event)
+        at, count = 0, len(blocks)
+        while at < count and not self._stopped:
+            run = self._run(blocks, at)
+            if run > at:
+                template = self._template
+                assert template is not None
+                spliced = template.run(b"\n\n".join(blocks[at:run]) + b"\n\n")
                 if spliced is not None:
                     out.append(self._spliced(template, spliced))
+                    at = run
                     continue
-            if event.startswith(b"data: {") and b"\n" not in block:
-                try:
-                    out.append(self._event(block[6:], b"", event))
-                except AttemptError as error:
-                    self._broke(error)
-            else:
-                out.append(self._events(Splitter().feed(event)))
+            out.append(self._block(blocks[at]))
+            at += 1
         return b"".join(out)
+
+    def _run(self, blocks: list[bytes], at: int) -> int:
+        """Where the run of blocks that look like the known chunk ends."""
+        template = self._template
+        if template is None:
+            return at
+        head, tail = template.head, template.tail[:-2]
+        while at < len(blocks) and blocks[at].startswith(head) and blocks[at].endswith(tail):
+            at += 1
+        return at
+
+    def _block(self, block: bytes) -> bytes:
+        event = block + b"\n\n"
+        if not block.startswith(b"data: {") or b"\n" in block:
+            return self._events(Splitter().feed(event))
+        try:
+            return self._event(block[6:], b"", event)
+        except AttemptError as error:
+            return self._broke(error)
 
     def _event(self, data: bytes, name: bytes, framed: bytes = b"") -> bytes:
         if len(data) > EVENT_BYTES_MAX:
@@ -200,11 +216,9 @@ class ChatRelayStream:
 
     def _rewritten(self, framed: bytes) -> bytes:
         """Our event for a vendor's, by an answer that starts anew: no counters of this stream move."""
-        settled = (
-            msgspec.structs.replace(self._target, reasoning_field="")
-            if self._target.reasoning_field == "think"
-            else self._target
-        )
+        settled = self._target
+        if settled.reasoning_field == "think":
+            settled = msgspec.structs.replace(settled, reasoning_field="")
         try:
             answer = self._kind(self._envelope, settled, Outcome())
             ours = answer.chunk(framed[6:-2])

@@ -1,7 +1,7 @@
 """A vendor's whole chat answer made ours. Refuses streams."""
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
 from farebox.dialects.openai_chat import usual
 from farebox.dialects.openai_chat.answer import MALFORMED, Answer, given, head
@@ -12,9 +12,7 @@ from farebox.ir.errors import EmptyAnswer, Garbled
 from farebox.ir.usage import NOTHING
 from farebox.money.charges import Charge
 
-_OURS = frozenset(
-    ("id", "object", "created", "model", "provider", "choices", "usage", "error", "p", "padding")
-)
+_OURS = frozenset(("id", "object", "created", "model", "provider", "choices", "usage", "error", "p", "padding"))
 
 _encode = msgspec.json.encode
 
@@ -61,6 +59,8 @@ class ChatRelayWhole:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
         word = choice.finish_reason
+        if choice.logprobs is not UNSET and bytes(choice.logprobs)[:1] != b"{" and bytes(choice.logprobs) != b"null":
+            return False
         if target.reasoning_field == "think" and "<" in message.content:
             return False
         if usage is None or not word or not message.content or choice.index or not 0 < whole.created < 2**53:
@@ -83,9 +83,9 @@ class ChatRelayWhole:
                 choice.message,
                 finish.encode(),
                 _encode(word),
-                _member(b"logprobs", choice.logprobs),
-                _member(b"system_fingerprint", whole.system_fingerprint),
-                _member(b"service_tier", whole.service_tier),
+                usual.member(b"logprobs", choice.logprobs),
+                usual.member(b"system_fingerprint", whole.system_fingerprint),
+                usual.member(b"service_tier", whole.service_tier),
             )
         )
         return True
@@ -105,13 +105,3 @@ class ChatRelayWhole:
 
     def finish(self, charge: Charge) -> bytes:
         return self._front + b',"usage":' + write_usage(self.outcome.usage or NOTHING, charge, byok=self._byok) + b"}"
-
-
-def _member(name: bytes, raw: Raw | UnsetType) -> bytes:
-    """A member passed on as it came; nothing if it did not."""
-    if raw is UNSET:
-        return b""
-    data = bytes(raw)
-    if name == b"logprobs" and data[:1] != b"{":
-        data = b"null"
-    return b',"%b":%b' % (name, data)

@@ -1,5 +1,6 @@
-"""The usual whole answer, read by types: one choice with text, plain counters. Everything else is left to `answer`, which
-reads every answer; the two must give the same bytes (a law holds them together). Owns speed, refuses surprises.
+"""The usual whole answer and the usual stream chunk, read by types: one choice with text, plain counters. Everything else is
+left to `answer`, which reads every answer; the two must give the same bytes (a law holds them together). Owns speed, refuses
+surprises.
 """
 
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -68,7 +69,39 @@ class Whole(Struct, forbid_unknown_fields=True, gc=False):
     service_tier: Raw | UnsetType = UNSET
 
 
+class Delta(Struct, forbid_unknown_fields=True, gc=False):
+    """A piece of text, or the opening of a message."""
+
+    role: str | UnsetType = UNSET
+    content: Raw | UnsetType = UNSET
+    refusal: UnsetType | None = UNSET
+
+
+class ChunkChoice(Struct, forbid_unknown_fields=True, gc=False):
+    """The one choice of a chunk."""
+
+    delta: Delta
+    index: int = 0
+    finish_reason: str | None = None
+    logprobs: UnsetType | None = UNSET
+
+
+class Chunk(Struct, forbid_unknown_fields=True, gc=False):
+    """A stream chunk of the documented members."""
+
+    choices: tuple[ChunkChoice, ...]
+    id: str = ""
+    model: str = ""
+    created: int = 0
+    object: str = ""
+    usage: Raw | UnsetType = UNSET
+    system_fingerprint: Raw | UnsetType = UNSET
+    service_tier: Raw | UnsetType = UNSET
+
+
 whole = Decoder(Whole).decode
+chunk = Decoder(Chunk).decode
+text = Decoder(str).decode
 message = Decoder(Message).decode
 _counts = Decoder(_Counts).decode
 
@@ -100,3 +133,8 @@ def usage(raw: Raw) -> Usage | None:
 def finish(word: str) -> str:
     """The common word of a finish reason of an answer without tool calls."""
     return finish_word(word, False)
+
+
+def member(name: bytes, raw: Raw | UnsetType) -> bytes:
+    """A member passed on as it came; nothing if it did not."""
+    return b"" if raw is UNSET else b',"%b":%b' % (name, bytes(raw))
