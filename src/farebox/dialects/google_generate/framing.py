@@ -108,6 +108,13 @@ class Documents:
         return []
 
     def _events(self, data: bytes) -> list[bytes]:
+        if data.endswith(b"\r\n\r\n") and not self._pieces and self._splitter.idle:
+            # Google's own framing, whole events: nothing to remember.
+            blocks = data[:-4].split(b"\r\n\r\n")
+            if data.count(b"\n") == data.count(b"\r") == 2 * len(blocks) and all(
+                [block.startswith(b"data: ") for block in blocks]
+            ):
+                return [block[6:] for block in blocks]
         if self._pieces or (b"\n" not in data and b"\r" not in data):
             self._hold(data)
             if b"\n" not in data and b"\r" not in data:

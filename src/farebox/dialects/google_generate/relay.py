@@ -5,6 +5,7 @@ What ends a candidate is held back: some models repeat the reason in every chunk
 document says both, with an empty text, as Google's own last chunk does.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -45,6 +46,13 @@ _OURS = frozenset(
 )
 _ENVELOPE = frozenset(("candidates", "usageMetadata", "modelVersion", "responseId"))
 _MOVED = ("finishReason", "finishMessage")
+# The chunk that nearly every chunk is: one text, perhaps usage, the envelope. Its text is the only thing that passes.
+_usual = re.compile(
+    rb'\{"candidates": ?\[\{"content": ?\{"parts": ?\[\{"text": ?"([^"\\]*(?:\\.[^"\\]*)*)"\}\], ?"role": ?"model"\}'
+    rb'(?:, ?"index": ?0)?\}\], ?"usageMetadata": ?(\{[^\x00-\x1f]*\}), ?"modelVersion": ?"[^"\\]*"'
+    rb', ?"responseId": ?"[^"\\]*"\}'
+).fullmatch
+_text = msgspec.json.Decoder(str).decode
 
 
 def relay_request(opened: Opened, target: Target) -> tuple[bytes, list[Warning]]:
@@ -73,6 +81,15 @@ def relay_request(opened: Opened, target: Target) -> tuple[bytes, list[Warning]]
     return _encode(out), warnings
 
 
+class _Usage(msgspec.Struct):
+    """Usage read only as far as that it is one object with a total."""
+
+    totalTokenCount: int
+
+
+_has_total = msgspec.json.Decoder(_Usage).decode
+
+
 class _Answer:
     """What passes, watched and rewritten."""
 
@@ -86,7 +103,7 @@ class _Answer:
         self.begun = self.blocked = False
         self._shown = envelope.include_reasoning
         self._calls: dict[int, int] = {}
-        self._usage: Any = None
+        self._usage: Raw | bytes | None = None
         self._searches = 0
         self._by_request = target.usage.get("search") == "request"
 
@@ -105,6 +122,27 @@ class _Answer:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, AttributeError, KeyError):
             raise Garbled(metadata={"what": "json"}) from None
 
+    def usual(self, data: bytes) -> bytes:
+        """Our document for a chunk that holds one text and nothing to be noted; empty for any other."""
+        found = _usual(data) if self.begun else None
+        if found is None:
+            return b""
+        spelled, usage = found.groups()
+        try:
+            text = _text(b'"%b"' % spelled)
+            _has_total(usage)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return b""
+        self._usage = usage
+        self.seen.add(0)
+        outcome = self.outcome
+        outcome.content_chars += len(text)
+        outcome.committed = outcome.committed or bool(text)
+        return b'{"candidates":[{"content":{"parts":[{"text":"%b"}],"role":"model"},"index":0}]%b}' % (
+            spelled,
+            self.tail,
+        )
+
     def _note(self, fields: dict[str, Raw]) -> None:
         outcome = self.outcome
         if not self.begun:
@@ -116,7 +154,8 @@ class _Answer:
         if raw is not None and bytes(raw)[:1] == b"{":
             if self._usage is None:
                 outcome.usage = read_usage(_value(raw), flags=outcome.flags)
-            self._usage = raw
+            if self._usage is None or b'"totalTokenCount"' in bytes(raw):
+                self._usage = raw
         if not fields.keys() <= _ENVELOPE:
             self.top |= {name: one_line(raw) for name, raw in fields.items() if name not in _ENVELOPE}
             feedback = self.top.get("promptFeedback")
@@ -225,6 +264,9 @@ class GenerateRelayStream:
         if data.strip() in (b"", b"[DONE]"):
             return b""
         answer = self._answer
+        usual = answer.usual(data)
+        if usual:
+            return self._framing.frame(usual)
         candidates = [one for one in answer.read(data) if one.keys() - {"index"}]
         if not candidates:
             return b""
