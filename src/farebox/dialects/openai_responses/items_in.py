@@ -17,6 +17,7 @@ from farebox.dialects.openai_responses.words import (
     IMAGE_ITEM,
     NAME,
     given,
+    is_made,
     join,
     members_of,
     raws_of,
@@ -61,6 +62,8 @@ def item_parts(payload: Raw, origin: Origin, *, answer: bool) -> list[AnyPart]:
     """The parts of one item. `answer` drops what the answer says elsewhere (an item's status)."""
     fields = members_of(payload)
     kind = text_of(fields.get("type")) or "message"
+    if not answer and is_made(text_of(fields.get("id"))):
+        del fields["id"]
     if kind == "message":
         return message_parts(fields, answer=answer)
     if kind == "reasoning":

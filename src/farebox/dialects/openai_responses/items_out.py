@@ -22,6 +22,7 @@ from farebox.ir.request import (
     Reasoning,
     Refusal,
     Role,
+    Seal,
     Text,
     ToolCall,
     ToolResult,
@@ -71,6 +72,7 @@ class ItemWriter:
                 end = _run_of_reasoning(parts, at)
                 items += self._reasoning([p for p in parts[at:end] if isinstance(p, Reasoning)], path)
             elif isinstance(part, ToolCall):
+                items += self._reasoning([sealed_before(part)], path) if part.seal is not None else []
                 items.append(self._call(part, path))
             elif isinstance(part, ToolResult):
                 items.append(self._result(part, path))
@@ -199,6 +201,13 @@ class ItemWriter:
         if "mixed_seals" in self._options:
             return False
         return part.origin is None or part.origin.format != self._format
+
+
+def sealed_before(call: ToolCall) -> Reasoning:
+    """The seal of a call as the reasoning item before it: there it survives clients that keep only what they know."""
+    seal = call.seal
+    assert seal is not None
+    return Reasoning(seal=Seal(seal.form, seal.data, seal.item_id or call.call_id), origin=call.origin)
 
 
 def _merged(parts: list[Reasoning]) -> list[Reasoning]:

@@ -9,9 +9,16 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from farebox.dialects.openai_responses.answer_object import DONE, AnswerObject, failed_events, framed
-from farebox.dialects.openai_responses.items_out import annotation, image_item, is_item, reasoning_key
+from farebox.dialects.openai_responses.items_out import (
+    annotation,
+    image_item,
+    is_item,
+    reasoning_item,
+    reasoning_key,
+    sealed_before,
+)
 from farebox.dialects.openai_responses.out_items import OutItem, OutPart, meta_of
-from farebox.dialects.openai_responses.words import NAME, encode
+from farebox.dialects.openai_responses.words import FORMAT, NAME, encode, made_id
 from farebox.dialects.ports import Envelope
 from farebox.ir.errors import FareboxError
 from farebox.ir.events import (
@@ -180,6 +187,9 @@ class ResponsesStreamEncoder:
         elif isinstance(part, Refusal):
             out += self._begin_content(index, part, "refusal") + self._delta(self._open[index], part.text)
         elif isinstance(part, ToolCall):
+            if part.seal is not None and self._envelope.include_reasoning:
+                before = reasoning_item([sealed_before(part)], word=FORMAT)
+                out += self._whole_item(before)
             out += self._begin_call(index, part)
         elif isinstance(part, Reasoning):
             if self._envelope.include_reasoning:
@@ -196,7 +206,7 @@ class ResponsesStreamEncoder:
     def _new_item(self, kind: str, prefix: str, meta: dict[str, Raw], key: bytes) -> tuple[OutItem, bytes]:
         out = self._settle()
         number = len(self._items)
-        item = OutItem(kind, number, f"{prefix}_{self._envelope.id.removeprefix('gen-')}_{number}", meta, key)
+        item = OutItem(kind, number, made_id(prefix, self._envelope.id, number), meta, key)
         self._items.append(item)
         self._last = item
         return item, out
@@ -333,11 +343,11 @@ class ResponsesStreamEncoder:
             extras=part.extras,
         )
         if part.family == "image":
-            return self._whole_item(image_item(whole, f"ig_{self._envelope.id.removeprefix('gen-')}_{number}"))
+            return self._whole_item(image_item(whole, made_id("ig", self._envelope.id, number)))
         spoken = part.transcript + "".join(pending.transcript)
         content = [{"type": "output_audio", "data": data, "transcript": spoken}]
         fields = {
-            "id": f"msg_{self._envelope.id.removeprefix('gen-')}_{number}",
+            "id": made_id("msg", self._envelope.id, number),
             "type": "message",
             "status": "completed",
             "role": "assistant",

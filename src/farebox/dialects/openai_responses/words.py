@@ -51,6 +51,16 @@ def join(fields: Mapping[str, bytes | Raw]) -> bytes:
     return b"{" + b",".join([b"%b:%b" % (encode(name), bytes(raw)) for name, raw in fields.items()]) + b"}"
 
 
+def made_id(prefix: str, answer_id: str, number: int) -> str:
+    """An id for an item that its vendor gave none, fit to be recognised when it comes back."""
+    return f"{prefix}_made_{answer_id.removeprefix('gen-')}_{number}"
+
+
+def is_made(item_id: str) -> bool:
+    """Whether an id was made here: it means nothing to any vendor."""
+    return "_made_" in item_id[:11]
+
+
 def one_line(data: bytes) -> bytes:
     """JSON fit for a data line: line breaks can stand between its tokens only."""
     if b"\n" in data or b"\r" in data:

@@ -230,10 +230,10 @@ def test_an_encryption_keeps_its_id_and_a_signature_its_text() -> None:
     origin = Origin("openai_chat", format="openai-responses-v1")
     begun = [PartStarted(0, Reasoning(origin=origin)), ReasoningDelta(0, "Hm", summary=True)]
     items = told_reasoning(*begun, SealDelta(0, Seal("encrypted", "e", "rs_9")), PartEnded(0))
-    assert [item["id"] for item in items] == ["rs_1_0", "rs_9"]
+    assert [item["id"] for item in items] == ["rs_made_1_0", "rs_9"]
     assert items[1]["encrypted_content"] == "e"
     items = told_reasoning(*begun, SealDelta(0, Seal("signature", "s", "th_9")), PartEnded(0))
-    assert [(item["id"], item["signature"]) for item in items] == [("rs_1_0", "s")]
+    assert [(item["id"], item["signature"]) for item in items] == [("rs_made_1_0", "s")]
     items = told_reasoning(
         PartStarted(0, Reasoning(origin=origin)), SealDelta(0, Seal("encrypted", "e", "rs_9")), PartEnded(0)
     )
