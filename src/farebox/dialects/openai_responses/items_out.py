@@ -141,6 +141,8 @@ class ItemWriter:
         return {"cache_control": {"type": "ephemeral"} | ({"ttl": mark.ttl} if mark.ttl != "5m" else {})}
 
     def _call(self, call: ToolCall, path: str) -> bytes:
+        if call.executor != "client":
+            self.lost(path, "That the vendor ran a tool")
         rest = self.own(call.extras, path)
         call_id = call.call_id or f"call_{len(self._forms)}"
         self._forms[call_id] = call.form

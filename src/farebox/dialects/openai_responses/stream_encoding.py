@@ -186,7 +186,7 @@ class ResponsesStreamEncoder:
                 out += self._cite(self._open[index], CitationAdded(index, citation))
         elif isinstance(part, Refusal):
             out += self._begin_content(index, part, "refusal") + self._delta(self._open[index], part.text)
-        elif isinstance(part, ToolCall):
+        elif isinstance(part, ToolCall) and part.executor == "client":
             if part.seal is not None and self._envelope.include_reasoning:
                 before = reasoning_item([sealed_before(part)], word=FORMAT)
                 out += self._whole_item(before)

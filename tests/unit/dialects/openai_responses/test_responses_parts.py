@@ -9,7 +9,17 @@ from msgspec import Raw
 from farebox.dialects.openai_responses.halves import ResponsesClient, ResponsesServer
 from farebox.dialects.openai_responses.relay import ResponsesRelay
 from farebox.ir.errors import Cut, Garbled, InvalidRequest, VendorFailed
-from farebox.ir.events import ChoiceEnded, FinishReason, PartEnded, PartStarted, ReasoningDelta, SealDelta, Started
+from farebox.ir.events import (
+    ArgumentsDelta,
+    ChoiceEnded,
+    FinishReason,
+    PartEnded,
+    PartStarted,
+    ReasoningDelta,
+    SealDelta,
+    Started,
+    TextDelta,
+)
 from farebox.ir.fold import fold
 from farebox.ir.request import (
     CacheMark,
@@ -26,6 +36,7 @@ from farebox.ir.request import (
     Role,
     Seal,
     Text,
+    ToolCall,
     ToolChoice,
     ToolMode,
     Url,
@@ -322,3 +333,76 @@ def test_the_last_event_may_lack_its_blank_line() -> None:
     relay.close()
     assert isinstance(relay.outcome.error, Garbled)
     assert isinstance(fold(decoded(broken)).error, Garbled)
+
+
+def test_a_sealed_call_is_told_with_its_seal_before_it() -> None:
+    origin = Origin("google_generate", format="google-gemini-v1")
+    call = ToolCall(call_id="c1", name="f", arguments="{}", seal=Seal("encrypted", "e"), origin=origin)
+    items = told_reasoning(PartStarted(0, call), PartEnded(0))
+    assert [item["type"] for item in items] == ["reasoning", "function_call"]
+    assert items[0] | {"summary": []} == {
+        "type": "reasoning", "id": "c1", "summary": [], "encrypted_content": "e", "format": "google-gemini-v1",
+    }  # fmt: skip
+    request = Request(models=("a/m",), messages=(Message(role=Role.ASSISTANT, parts=(call,)),))
+    body, _ = CLIENT.encode(request, target(settings={"reasoning_format": "google-gemini-v1"}))
+    assert [item["type"] for item in json.loads(body)["input"]] == ["reasoning", "function_call"]
+    body, warnings = CLIENT.encode(request, target())
+    assert [item["type"] for item in json.loads(body)["input"]] == ["function_call"]
+    assert [warning.code for warning in warnings] == ["seal_dropped"]
+
+
+def test_a_tool_that_the_vendor_ran_is_not_the_clients_to_run() -> None:
+    call = ToolCall(call_id="c1", name="f", arguments="{}", executor="vendor")
+    assert told_reasoning(PartStarted(0, call), ArgumentsDelta(0, "x"), PartEnded(0)) == []
+    _, warnings = CLIENT.encode(
+        Request(models=("a/m",), messages=(Message(role=Role.ASSISTANT, parts=(call,)),)), target()
+    )
+    assert [warning.code for warning in warnings] == ["unsupported"]
+
+
+def test_events_of_other_choices_are_not_told() -> None:
+    encoder = SERVER.stream(envelope())
+    out = encoder.feed(
+        [
+            Started(),
+            PartStarted(0, Text(text="A")),
+            PartStarted(0, Text(text="B"), 1),
+            TextDelta(0, "C", 1),
+            TextDelta(7, "D"),
+        ]
+    )
+    assert [event["delta"] for event in events_of(out) if event["type"].endswith("delta")] == ["A"]
+
+
+def test_odd_order_within_a_stream() -> None:
+    added = {
+        "type": "response.output_item.added",
+        "output_index": 0,
+        "item": {"type": "message", "id": "m", "role": "assistant"},
+    }
+    note = {"type": "url_citation", "url": "https://x.test", "title": "X", "start_index": 0, "end_index": 1}
+    cite = {"type": "response.output_text.annotation.added", "output_index": 0, "content_index": 0, "annotation": note}
+    part = {
+        "type": "response.content_part.done",
+        "output_index": 0,
+        "content_index": 0,
+        "part": {"type": "output_text", "text": "Hi", "annotations": [note]},
+    }
+    new = {"type": "response.content_part.done", "output_index": 0, "content_index": 1, "part": {"type": "output_new"}}
+    parts = fold(decoded(stream(added, added, DELTA, part, cite, new, new))).choices[0].parts
+    assert [type(found).__name__ for found in parts] == ["Text", "Opaque"]
+    assert isinstance(parts[0], Text)
+    assert len(parts[0].citations) == 1
+    late = {"type": "response.failed", "response": RESPONSE}
+    relay = RELAY.stream(envelope(), target())
+    relay.feed(stream(late, end=False))
+    assert isinstance(relay.outcome.error, VendorFailed)
+
+
+def test_marks_of_the_house_do_not_pass_a_vendor_without_marks() -> None:
+    opened = SERVER.open(
+        json.dumps({"model": "a/m", "input": "x", "cache_control": {"type": "ephemeral"}, "include": []}).encode()
+    )
+    assert json.loads(RELAY.request(opened, target())[0]) == {"model": "vendor-model", "input": "x", "store": False}
+    kept = json.loads(RELAY.request(opened, target(options=frozenset(("cache_control",))))[0])
+    assert kept["cache_control"] == {"type": "ephemeral"}
