@@ -1,21 +1,32 @@
 """From a vendor's description and the environment to a connection: where to, and with which head. Owns the binding of a
-secret to one origin; refuses IO and every scheme it can't sign.
+secret to one origin; refuses every scheme it can't sign, and IO but for reading a credential's file once.
 """
 
 import base64
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from farebox.dialects.ports import Target
 from farebox.http.origin import Origin
+from farebox.ir.errors import CredentialRejected
+from farebox.vendors.google_token import GoogleTokens
 from farebox.vendors.secrets import BadSecret, Secret, from_environ
-from farebox.vendors.types import Vendor
+from farebox.vendors.sigv4 import AwsSigner
+from farebox.vendors.types import Auth, Vendor
 
 USER_AGENT = "Farebox/0.1"
-SCHEMES = frozenset(("bearer", "header", "basic", "none"))
+SCHEMES = frozenset(("bearer", "header", "basic", "none", "google_service_account", "sigv4"))
+CREDENTIAL_BYTES_MAX = 65536
 PORTS = {"https": 443, "http": 80, "unix": 0}
 # Heads kept per connection: a dialect has a handful of paths, only one that names the model in it has more.
 HEADS_MAX = 4096
+
+
+# The service's name in a signature, where it is not the host's first label.
+_AWS_SERVICES = {"bedrock-runtime": "bedrock", "runtime": "sagemaker"}
+_AWS_HOST = re.compile(r"([a-z0-9-]+)\..*?\b([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)\Z")
 
 
 class NotLive(Exception):
@@ -23,11 +34,25 @@ class NotLive(Exception):
 
 
 class Connection:
-    """A vendor that can be called. The secret is inside the heads, and the heads go to `origin` only."""
+    """A vendor that can be called. The secret is inside the heads, and the heads go to `origin` only.
 
-    __slots__ = ("_base_path", "_common", "_heads", "_targets", "origin", "vendor")
+    `changing` says that a head depends on the request or the time: then `signed_head` makes it, and `tokens`, if there are
+    any, must be kept fresh by whoever does the IO.
+    """
 
-    def __init__(self, vendor: Vendor, base_url: str, secret: Secret | None) -> None:
+    __slots__ = ("_base_path", "_common", "_heads", "_targets", "origin", "signer", "tokens", "vendor")
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        base_url: str,
+        secret: Secret | None,
+        *,
+        signer: AwsSigner | None = None,
+        tokens: GoogleTokens | None = None,
+    ) -> None:
+        self.signer = signer
+        self.tokens = tokens
         self.vendor = vendor
         self.origin, self._base_path = origin_of(base_url)
         self._common = _common_lines(vendor, self.origin, secret)
@@ -45,6 +70,25 @@ class Connection:
             if len(self._heads) < HEADS_MAX:
                 self._heads[(method, path)] = found
         return found
+
+    @property
+    def changing(self) -> bool:
+        return self.signer is not None or self.tokens is not None
+
+    def signed_head(self, path: str, body: bytes, *, at_s: float, method: str = "POST") -> bytes:
+        """`head`, with what depends on the body or the time. Raises `CredentialRejected` while there is no token."""
+        head = self.head(path, method)
+        if self.tokens is not None:
+            token = self.tokens.bearer(at_s)
+            if not token:
+                raise CredentialRejected(detail="no access token yet")
+            return head + f"Authorization: Bearer {token}\r\n".encode("ascii")
+        if self.signer is None:
+            return head
+        headers = {"Host": _host(self.origin), "Content-Type": "application/json"}
+        target = head.split(b" ", 2)[1].decode("ascii")
+        lines = self.signer.sign(method, target, headers=headers, body=body, at_s=at_s)
+        return head + "".join(f"{name}: {value}\r\n" for name, value in lines).encode("ascii")
 
     def target(self, vendor_model: str) -> Target:
         """How a request for this model must look."""
@@ -86,6 +130,11 @@ def must_connect(vendor: Vendor, environ: Mapping[str, str]) -> Connection:
     if auth.scheme not in SCHEMES:
         raise NotLive(f"this version does not sign requests with {auth.scheme}")
     secret = None
+    url = resolved_url(vendor, environ)
+    if auth.scheme == "google_service_account":
+        return Connection(vendor, url, None, tokens=_google_tokens(auth, environ))
+    if auth.scheme == "sigv4":
+        return _aws_connection(vendor, url, environ)
     if auth.scheme != "none":
         names = (auth.secret or "", *auth.also)
         try:
@@ -94,7 +143,49 @@ def must_connect(vendor: Vendor, environ: Mapping[str, str]) -> Connection:
             raise NotLive(str(problem)) from None
         if secret is None and not auth.optional:
             raise NotLive(f"set {' or '.join(names)}")
-    return Connection(vendor, resolved_url(vendor, environ), secret)
+    return Connection(vendor, url, secret)
+
+
+def _google_tokens(auth: Auth, environ: Mapping[str, str]) -> GoogleTokens:
+    """The credential itself, or the file that holds it."""
+    names = (auth.secret or "", *auth.also)
+    for name in names:
+        text = environ.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            if not text.startswith("{"):
+                with Path(text).open("rb") as file:
+                    text = file.read(CREDENTIAL_BYTES_MAX).decode()
+            return GoogleTokens(text, name)
+        except (OSError, UnicodeDecodeError):
+            raise NotLive(f"the file that {name} names can't be read") from None
+        except BadSecret as problem:
+            raise NotLive(str(problem)) from None
+    raise NotLive(f"set {' or '.join(names)}")
+
+
+def _aws_connection(vendor: Vendor, url: str, environ: Mapping[str, str]) -> Connection:
+    """With a bearer token where one is set (`also`), else with the pair of keys."""
+    auth = vendor.auth
+    try:
+        bearer = from_environ(environ, auth.also)
+        keys = [from_environ(environ, (name,)) for name in (auth.secret or "", "AWS_SECRET_ACCESS_KEY")]
+        session = from_environ(environ, ("AWS_SESSION_TOKEN",))
+    except BadSecret as problem:
+        raise NotLive(str(problem)) from None
+    if bearer is not None:
+        return Connection(vendor, url, bearer)
+    access, secret = keys
+    if access is None or secret is None:
+        raise NotLive(f"set {auth.secret} and AWS_SECRET_ACCESS_KEY" + "".join(f" or {name}" for name in auth.also))
+    found = _AWS_HOST.match(origin_of(url)[0].host)
+    if found is None:
+        raise NotLive("the base URL names no region of AWS")
+    service = _AWS_SERVICES.get(found.group(1), found.group(1))
+    token = session.reveal() if session is not None else ""
+    signer = AwsSigner(access.reveal(), secret.reveal(), region=found.group(2), service=service, token=token)
+    return Connection(vendor, url, None, signer=signer)
 
 
 def resolved_url(vendor: Vendor, environ: Mapping[str, str]) -> str:
@@ -122,12 +213,14 @@ def origin_of(base_url: str) -> tuple[Origin, str]:
     return Origin(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme]), path
 
 
-def _common_lines(vendor: Vendor, origin: Origin, secret: Secret | None) -> bytes:
+def _host(origin: Origin) -> str:
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    if origin.port != PORTS[origin.scheme]:
-        host = f"{host}:{origin.port}"
+    return host if origin.port == PORTS[origin.scheme] else f"{host}:{origin.port}"
+
+
+def _common_lines(vendor: Vendor, origin: Origin, secret: Secret | None) -> bytes:
     lines = [
-        ("Host", host),
+        ("Host", _host(origin)),
         ("User-Agent", USER_AGENT),
         ("Content-Type", "application/json"),
         ("Accept", "application/json, text/event-stream"),
@@ -141,7 +234,7 @@ def _common_lines(vendor: Vendor, origin: Origin, secret: Secret | None) -> byte
 
 def _credential(vendor: Vendor, secret: Secret) -> tuple[str, str]:
     match vendor.auth.scheme:
-        case "bearer":
+        case "bearer" | "sigv4":
             return "Authorization", f"Bearer {secret.reveal()}"
         case "basic":
             return "Authorization", f"Basic {base64.b64encode(secret.reveal().encode('ascii')).decode('ascii')}"

@@ -7,8 +7,11 @@ class Auth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How requests are authenticated.
 
     `scheme` is `bearer` (Authorization: Bearer …), `header` (`header`: `prefix` + secret), `none`, or the name of a scheme
-    that needs code (`sigv4`, `google_service_account`, …). `secret` is the environment variable that holds the credential,
-    `also` other names it may have, in order. With `optional` a vendor is live without one.
+    that needs code. `secret` is the environment variable that holds the credential, `also` other names it may have, in
+    order. With `optional` a vendor is live without one.
+
+    `google_service_account`: the variable holds the credential's JSON, or names its file. `sigv4`: it holds the access key,
+    and `AWS_SECRET_ACCESS_KEY` the other one; a variable of `also` holds a bearer token, which comes first.
     """
 
     scheme: str = "bearer"

@@ -112,8 +112,8 @@ def test_a_placeholder_cannot_move_the_secret_to_another_host(value: str) -> Non
 
 
 def test_schemes_that_need_code_are_not_live_yet() -> None:
-    with pytest.raises(NotLive, match="sigv4"):
-        must_connect(vendor(auth=Auth(scheme="sigv4", secret="X_KEY")), {"X_KEY": SECRET})
+    with pytest.raises(NotLive, match="oci_signature"):
+        must_connect(vendor(auth=Auth(scheme="oci_signature", secret="X_KEY")), {"X_KEY": SECRET})
 
 
 @pytest.mark.parametrize(
