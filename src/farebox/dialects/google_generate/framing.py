@@ -112,7 +112,7 @@ class Documents:
             # Google's own framing, whole events: nothing to remember.
             blocks = data[:-4].split(b"\r\n\r\n")
             if data.count(b"\n") == data.count(b"\r") == 2 * len(blocks) and all(
-                [block.startswith(b"data: ") for block in blocks]
+                block.startswith(b"data: ") for block in blocks
             ):
                 return [block[6:] for block in blocks]
         if self._pieces or (b"\n" not in data and b"\r" not in data):

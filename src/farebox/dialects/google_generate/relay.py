@@ -261,12 +261,12 @@ class GenerateRelayStream:
             return self._broke(error)
 
     def _document(self, data: bytes) -> bytes:
-        if data.strip() in (b"", b"[DONE]"):
-            return b""
         answer = self._answer
         usual = answer.usual(data)
         if usual:
             return self._framing.frame(usual)
+        if data.strip() in (b"", b"[DONE]"):
+            return b""
         candidates = [one for one in answer.read(data) if one.keys() - {"index"}]
         if not candidates:
             return b""
