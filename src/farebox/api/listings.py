@@ -93,10 +93,14 @@ def pages(control: Control) -> list[Page]:
     async def model(call: Call) -> Response:
         return _json(show.model(control.catalogue, _name(call.request), at_s=int(clock())))
 
+    async def retrieved(call: Call) -> Response:
+        return _json(show.bare_model(control.catalogue, _name(call.request), at_s=int(clock())))
+
     async def providers(_: Call) -> Response:
         return _json(show.providers(control.catalogue))
 
     open_ = Access.PUBLIC
+    bare = "/models/{author}/{slug:path}"
     ends, one = "/models/{author}/{slug:path}/endpoints", "/model/{author}/{slug:path}"
     return [
         Page(method="GET", path="/models", access=open_, handler=models, summary="The models.", query=FILTERS),
@@ -105,6 +109,7 @@ def pages(control: Control) -> list[Page]:
         Page(method="GET", path="/embeddings/models", access=open_, handler=embedding_models, summary="Embeddings."),
         Page(method="GET", path=ends, access=open_, handler=endpoints, summary="Every endpoint of a model."),
         Page(method="GET", path=one, access=open_, handler=model, summary="One model."),
+        Page(method="GET", path=bare, access=open_, handler=retrieved, summary="One model, as OpenAI's libraries ask."),
         Page(method="GET", path="/providers", access=open_, handler=providers, summary="The providers."),
     ]
 

@@ -49,6 +49,13 @@ def model(snapshot: Snapshot, name: str, *, at_s: int) -> Json:
     return {"data": shown}
 
 
+def bare_model(snapshot: Snapshot, name: str, *, at_s: int) -> Json:
+    """`GET /models/{author}/{slug}`: the same without an envelope, with the members OpenAI's libraries read."""
+    found = _found(snapshot, name)
+    shown = model_object(found.model, found.endpoints, at_s=at_s)
+    return {**shown, "object": "model", "owned_by": found.model.author}
+
+
 def endpoints(snapshot: Snapshot, name: str, *, at_s: int, statistics: Statistics = NO_STATISTICS) -> Json:
     """`GET /models/{author}/{slug}/endpoints`. Raises `UnknownModel`."""
     found = _found(snapshot, name)

@@ -31,6 +31,8 @@ _TARGET = re.compile(rb"((?:/(?!\.{0,2}(?:/|\?|$))[A-Za-z0-9._~!$&'()*+,=:@%-]*)
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NEVER_ESCAPED = re.compile(rb"[A-Za-z0-9._~/\\%;\x00-\x1f\x7f-]")
+# A model's name as the one argument of an address: client libraries escape its slash. Written out, it means one thing only.
+_MODEL_NAME = re.compile(rb"(/(?:api/)?v1/models/[A-Za-z0-9._~-]+)%2[Ff]([^/?]+)")
 _ESCAPES = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -71,6 +73,8 @@ def split_target(target: bytes) -> tuple[bytes, str, bytes]:
         target = target[absolute.end() :]
         if target[:1] != b"/":
             target = b"/" + target
+    if b"%2" in target:
+        target = _MODEL_NAME.sub(rb"\1/\2", target) if _MODEL_NAME.fullmatch(target.partition(b"?")[0]) else target
     match = _TARGET.fullmatch(target)
     if match is None:
         raise refused(400, "The path is not in canonical form.", "bad_path")

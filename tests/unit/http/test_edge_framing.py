@@ -104,6 +104,14 @@ PATHS = [
     b"/v1//models",
     b"/%2fadmin",
     b"/%5cadmin",
+    b"/v1/keys%2fx",
+    b"/v1/models%2fx",
+    b"/v1/models/%2fx",
+    b"/v1/models/a%2f%2fb",
+    b"/v1/models/a%2f..",
+    b"/v1/models/..%2fkeys",
+    b"/v1/models/a%2fb%2f..%2fkeys",
+    b"/v1/models/a%2fb/../keys",
     b"/a\\b",
     b"/api/v1/models%00",
     b"/api/v1/models%0d%0a",
@@ -213,6 +221,8 @@ def test_trailers_are_ignored() -> None:
         (b"/models/author/slug:free", "/models/author/slug:free", b""),
         (b"/models/author/slug%3Afree", "/models/author/slug:free", b""),
         (b"/models/a%C3%A4", "/models/aä", b""),
+        (b"/v1/models/author%2Fslug", "/v1/models/author/slug", b""),
+        (b"/api/v1/models/author%2fslug%3Afree?x=%2F", "/api/v1/models/author/slug:free", b"x=%2F"),
         (b"/.well-known/farebox.txt", "/.well-known/farebox.txt", b""),
         (b"/a..b/...", "/a..b/...", b""),
         (b"http://evil/admin?x=1", "/admin", b"x=1"),
@@ -228,6 +238,8 @@ def test_the_path_is_canonical_and_an_absolute_target_is_ours(target: bytes, pat
         for request in talk.requests:
             assert (request.path, request.query) == (path, query)
             assert request.target.startswith(b"/")
+            # Whoever reads the target itself must not find another path in it.
+            assert b"%2f" not in request.target.partition(b"?")[0].lower()
 
     asyncio.run(run())
 
