@@ -2,9 +2,8 @@
 
 import json
 
-from farebox.dialects.registry import CLIENTS, RELAYS, SERVERS
-
 from farebox.dialects.ports import Target
+from farebox.dialects.registry import CLIENTS, RELAYS, SERVERS
 from farebox.ir.errors import FareboxError
 
 NAME = "openai_chat"

@@ -1,8 +1,7 @@
 """Owns the fuzz target of a vendor's chat stream; its laws: cuts never matter, and one terminal event. Refuses the network."""
 
-from farebox.dialects.registry import CLIENTS, RELAYS, SERVERS
-
 from farebox.dialects.ports import Envelope, Outcome, Target
+from farebox.dialects.registry import CLIENTS, RELAYS, SERVERS
 from farebox.ir.errors import AttemptError, FareboxError
 from farebox.ir.events import Event, Failed, Finished
 from farebox.money.charges import Charge

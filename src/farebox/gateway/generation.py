@@ -106,9 +106,9 @@ class Generation:
                 provider=endpoint.provider,
                 outcome=outcome,
                 status=200 if error is None else error.vendor_status,
-                started_ms=round((self.sent_at - started) * 1000, 3),
-                first_byte_ms=round((self.first_token_at - started) * 1000, 3) if self.first_token_at else None,
-                ended_ms=round((now - started) * 1000, 3),
+                started_ms=int((self.sent_at - started) * 1e6) / 1000,
+                first_byte_ms=int((self.first_token_at - started) * 1e6) / 1000 if self.first_token_at else None,
+                ended_ms=int((now - started) * 1e6) / 1000,
                 reason="" if error is None else error.message,
                 upstream_id=self.outcome.upstream_id if self.outcome is not None else "",
             )

@@ -3,6 +3,7 @@ thing of a generation, before the client sees its end. Refuses to charge for an 
 """
 
 import msgspec
+from msgspec import Struct
 
 from farebox.gateway.generation import Generation
 from farebox.gateway.meter import checked, metered
@@ -24,6 +25,14 @@ from farebox.telemetry.counters import (
 
 SETTLEMENT = 1
 _encode = msgspec.json.Encoder().encode
+
+
+class Sums(Struct, gc=False):
+    """What a generation comes to: counters, charge, and what was odd about them."""
+
+    usage: Usage
+    charge: Charge
+    flags: list[str]
 
 
 class Bookkeeper:
@@ -49,7 +58,7 @@ class Bookkeeper:
         generation.settled = True
         usage, flags = self._usage(generation, error, cancelled)
         charge = self._rate(generation, usage, flags) if error is None else FREE
-        record = self._record(generation, now, usage, charge, flags, error=error, cancelled=cancelled)
+        record = self._record(generation, now, Sums(usage, charge, flags), error=error, cancelled=cancelled)
         self.spool.append(SETTLEMENT, _encode(record))
         self._count(generation, record, now)
         return charge
@@ -90,13 +99,12 @@ class Bookkeeper:
         self,
         generation: Generation,
         now: float,
-        usage: Usage,
-        charge: Charge,
-        flags: list[str],
+        sums: Sums,
         *,
         error: FareboxError | None,
         cancelled: bool,
     ) -> GenerationRecord:
+        usage, charge = sums.usage, sums.charge
         prepared = generation.prepared
         endpoint = prepared.endpoint if prepared is not None else None
         outcome = generation.outcome
@@ -130,8 +138,8 @@ class Bookkeeper:
             vendor_cost_nano=charge.vendor_nano,
             toll_nano=charge.toll_nano,
             total_nano=charge.total_nano,
-            latency_ms=round((first - started) * 1000, 3) if first else None,
-            duration_ms=round((now - started) * 1000, 3),
+            latency_ms=int((first - started) * 1e6) / 1000 if first else None,
+            duration_ms=int((now - started) * 1e6) / 1000,
             overhead_us=int((generation.sent_at - started) * 1e6) if generation.sent_at else 0,
             attempts=tuple(generation.attempts),
             warnings=tuple(generation.warnings),
@@ -140,7 +148,7 @@ class Bookkeeper:
             referer=_text(get(b"http-referer") or get(b"referer")),
             title=_text(get(b"x-openrouter-title") or get(b"x-title")),
             user_agent=_text(get(b"user-agent")),
-            flags=tuple(flags),
+            flags=tuple(sums.flags),
             simulated=endpoint.simulated if endpoint else False,
             tool_calls=outcome.tool_calls if outcome else 0,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -76,7 +77,7 @@ class Board:
         return parts
 
 
-class RequestParser:
+class RequestParser(ABC):
     """One connection's requests as they come out of the parser, one after another."""
 
     __slots__ = (
@@ -108,13 +109,13 @@ class RequestParser:
         self._quiet = 0
         self._fresh()
 
+    @abstractmethod
     def go_on(self) -> None:
         """The client asked whether it may send the body; it may."""
-        raise NotImplementedError
 
+    @abstractmethod
     def deliver(self, request: Request, keep: bool, version: str) -> None:
         """A request is complete."""
-        raise NotImplementedError
 
     def _fresh(self) -> None:
         """Ready for the head of the next request."""

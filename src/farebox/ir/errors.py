@@ -373,10 +373,9 @@ class Unavailable(Fault):
 
 
 def leaves(base: type[FareboxError] = FareboxError) -> list[type[FareboxError]]:
-    """Every class of the tree without subclasses, in definition order."""
+    """Every class of this tree without subclasses in it, in definition order; what other modules derive does not count."""
     found: list[type[FareboxError]] = []
     for child in base.__subclasses__():
-        found.extend(leaves(child) or [])
-        if not child.__subclasses__():
-            found.append(child)
+        if child.__module__ == __name__:
+            found.extend(leaves(child) or [child])
     return found

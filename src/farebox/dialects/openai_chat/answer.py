@@ -7,7 +7,14 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw
 
-from farebox.dialects.openai_chat.pieces import differs, extension_usage, lower, reasoning_detail, split_list
+from farebox.dialects.openai_chat.pieces import (
+    differs,
+    extension_usage,
+    lower,
+    reasoning_detail,
+    split_list,
+    without_absurd_usage,
+)
 from farebox.dialects.openai_chat.shapes import check_delta
 from farebox.dialects.openai_chat.usage import read_usage
 from farebox.dialects.openai_chat.words import REASONING_FIELDS, finish_word
@@ -114,7 +121,11 @@ class Answer:
                 data.decode()
             chunk = members(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Garbled(metadata={"what": "json"}) from None
+            repaired = without_absurd_usage(data)
+            if not repaired:
+                raise Garbled(metadata={"what": "json"}) from None
+            self._flag("usage_absurd")
+            chunk = members(repaired)
         self.check_error(chunk)
         return chunk
 

@@ -1,5 +1,6 @@
 """Small readings of what a vendor says: texts in lists, names of models, usage in odd places. Refuses to hold state."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -47,3 +48,25 @@ def differs(answered: str, asked: str) -> bool:
 
 def lower(new: dict[str, int], old: dict[str, int]) -> bool:
     return sum(new.values()) < sum(old.values())
+
+
+class _NotANumber:
+    """Stands for NaN and Infinity while a document is read leniently."""
+
+
+def without_absurd_usage(data: bytes) -> bytes:
+    """The document without its usage, if counters that are no numbers (NaN, Infinity) are all that is wrong; else empty."""
+    if b"NaN" not in data and b"Infinity" not in data:
+        return b""
+    marker = _NotANumber()
+    try:
+        document = json.loads(data, parse_constant=lambda word: marker)
+    except (ValueError, RecursionError):
+        return b""
+    if not isinstance(document, dict):
+        return b""
+    document.pop("usage", None)
+    try:
+        return _encode(document)
+    except TypeError:
+        return b""

@@ -143,7 +143,7 @@ def _uncounted(frame: Frame) -> Frame:
 
 async def _no_choices(exchange: Exchange) -> None:
     if not exchange.stream:
-        await exchange.reply(dump({**exchange.document, "choices": []}))
+        await exchange.reply(dump({**_zero(exchange.document, None), "choices": []}))
         return
     await exchange.play(_uncounted(frame) for frame in exchange.frames if frame.kind in ("usage", "done"))
 
