@@ -66,11 +66,9 @@ def _decode(opened: Opened) -> Request:
     output, verbosity = _output(text) if text is not None else (None, None)
     choice, chosen = _choice(reader)
     includes = reader.value("include") or []
-    sampling = Sampling(
-        logprobs=True if LOGPROBS in includes else None,
-        logit_bias=reader.raw("logit_bias"),
-        **{name: reader.value(name) for name in _SAMPLING},
-    )
+    numbers = {name: reader.value(name) for name in _SAMPLING}
+    logprobs = True if LOGPROBS in includes or numbers["top_logprobs"] else None
+    sampling = Sampling(logprobs=logprobs, logit_bias=reader.raw("logit_bias"), **numbers)
     parallel, wish = reader.value("parallel_tool_calls"), wish_of(reader.inner("reasoning"))
     named = {name: reader.value(name) for name in ("service_tier", "user", "metadata")}
     modalities, cache_key = reader.value("modalities") or (), reader.value("prompt_cache_key")

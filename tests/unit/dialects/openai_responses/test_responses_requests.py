@@ -247,6 +247,13 @@ def raw(text: str) -> Raw:
     return Raw(text.encode())
 
 
+def test_a_number_of_log_probabilities_asks_for_them() -> None:
+    request = SERVER.decode(opened(top_logprobs=2))
+    assert request.sampling.logprobs is True
+    assert sent(request)[0]["include"] == ["message.output_text.logprobs"]
+    assert SERVER.decode(opened(top_logprobs=0)).sampling.logprobs is None
+
+
 def test_cache_marks_and_failed_tools_are_told() -> None:
     user = Message(role=Role.USER, parts=(Text(text="Long.", cache=CacheMark("1h")),))
     call = Message(role=Role.ASSISTANT, parts=(ToolCall(call_id="", name="f", arguments=""),))
