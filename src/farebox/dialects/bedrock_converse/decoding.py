@@ -14,6 +14,7 @@ from farebox.dialects.bedrock_converse.wishing import read_more
 from farebox.dialects.bedrock_converse.words import NAME
 from farebox.dialects.ports import Opened
 from farebox.dialects.shared.reader import Reader
+from farebox.ir.errors import InvalidRequest
 from farebox.ir.request import (
     AnyPart,
     CacheMark,
@@ -41,7 +42,14 @@ Block = dict[str, Raw]
 
 
 def decode_converse(opened: Opened) -> Request:
-    """The canonical request."""
+    """The canonical request. Raises `InvalidRequest` for blocks whose members are of another kind than their names say."""
+    try:
+        return _request(opened)
+    except (msgspec.MsgspecError, TypeError, AttributeError, ValueError):
+        raise InvalidRequest("A block of the request is not of the kind that its name says.") from None
+
+
+def _request(opened: Opened) -> Request:
     reader = Reader(opened.fields)
     for name in ("model", "models", "provider", "serviceTier"):
         reader.raw(name)

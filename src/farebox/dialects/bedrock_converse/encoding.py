@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.anthropic_messages.seals import escape
 from farebox.dialects.bedrock_converse.messages import Conversation, cache_point, limit_cache_points, thoughtless
 from farebox.dialects.bedrock_converse.reasoning import wanted, wish_fields
 from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, body, leave, wishes
@@ -130,7 +131,7 @@ def _tools(
     known = {tool.name for tool in request.tools}
     if not known and talk.tools_used:
         losses.say(CHANGED, "$.tools", "Tools that the conversation used were declared again, without their schemas.")
-        tools = [{"toolSpec": {"name": name, "inputSchema": {"json": _EMPTY}}} for name in talk.tools_used]
+        tools = [{"toolSpec": {"name": escape(name), "inputSchema": {"json": _EMPTY}}} for name in talk.tools_used]
     if not tools:
         return {}
     config: dict[str, Any] = {"tools": tools}
@@ -149,7 +150,7 @@ def _tool(tool: Tool, target: Target, losses: Losses, path: str) -> Any:
         return definition
     if tool.form == "custom":
         losses.say(CHANGED, path, "A custom tool was sent as a function with one text argument.")
-    spec: dict[str, Any] = {"name": tool.name}
+    spec: dict[str, Any] = {"name": escape(tool.name)}
     if tool.description:
         spec["description"] = tool.description
     schema = _CUSTOM if tool.form == "custom" else tool.schema
@@ -173,7 +174,7 @@ def _choice(choice: ToolChoice, target: Target, losses: Losses, *, forced: bool)
         losses.say(CHANGED, "$.tool_choice", "Here the model chooses tools by itself only.")
         return {"auto": {}}
     if choice.mode is ToolMode.NAMED and len(choice.names) == 1:
-        return {"tool": {"name": choice.names[0]}}
+        return {"tool": {"name": escape(choice.names[0])}}
     if choice.mode is ToolMode.NAMED:
         losses.say(CHANGED, "$.tool_choice", "A choice among some tools became a choice among all.")
     return {"any": {}}

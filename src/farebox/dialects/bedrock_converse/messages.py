@@ -2,11 +2,14 @@
 as cache points. Refuses to lose a part silently.
 """
 
+import re
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.anthropic_messages.seals import escape
 from farebox.dialects.bedrock_converse import media, reasoning
 from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, arguments
 from farebox.dialects.bedrock_converse.words import NAME, family
@@ -29,12 +32,20 @@ from farebox.ir.request import (
 CACHE_POINTS_MAX = 4
 Block = dict[str, Any] | Raw
 _SYSTEM = (Role.SYSTEM, Role.DEVELOPER)
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def cache_point(mark: CacheMark) -> dict[str, Any]:
     """A cache mark as a block; five minutes are the default and go unsaid, and an hour is the most there is."""
     return {"cachePoint": {"type": "default"} | ({"ttl": "1h"} if mark.ttl != "5m" else {})}
+
+
+def allowed_id(call_id: str) -> str:
+    """A call's id as the protocol takes it: up to 64 letters, digits, `_` and `-`. The same id always becomes the same."""
+    if _ID.fullmatch(call_id):
+        return call_id
+    return f"call_{blake2b(call_id.encode(), digest_size=12).hexdigest()}"
 
 
 class Conversation:
@@ -147,7 +158,7 @@ class Conversation:
             given = Raw(msgspec.json.encode({"input": part.arguments}))
         else:
             given = arguments(part.arguments, self.losses, path)
-        return {"toolUse": {"toolUseId": part.call_id, "name": part.name, "input": given} | rest}
+        return {"toolUse": {"toolUseId": allowed_id(part.call_id), "name": escape(part.name), "input": given} | rest}
 
     def _result(self, part: ToolResult, rest: dict[str, Any], path: str) -> Block:
         content: list[Block] = []
@@ -163,7 +174,7 @@ class Conversation:
             else:
                 self.losses.part(path, "A part of a tool result")
         failed = {"status": "error"} if part.failed else {}
-        return {"toolResult": {"toolUseId": part.call_id, "content": content} | failed | rest}
+        return {"toolResult": {"toolUseId": allowed_id(part.call_id), "content": content} | failed | rest}
 
 
 def _ours(part: Opaque) -> bool:

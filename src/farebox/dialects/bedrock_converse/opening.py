@@ -88,14 +88,18 @@ def _look(messages: list[_Message]) -> tuple[set[str], set[str]]:
         for block in message.content:
             count += 1
             for name, inner in block.items():
-                nested = inner.get("content") if name == "toolResult" and isinstance(inner, dict) else None
-                kinds = [name, *(kind for one in nested or () if isinstance(one, dict) for kind in one)]
+                kinds = [name, *_nested(inner)] if name == "toolResult" else [name]
                 modalities.update(_MODALITIES[kind] for kind in kinds if kind in _MODALITIES)
                 if name == "reasoningContent" and isinstance(inner, dict) and (word := format_of(inner)):
                     origins.add(word)
     if count > PARTS_MAX:
         refuse(f"More than {PARTS_MAX} blocks.", "too_many", "$.messages")
     return modalities, origins
+
+
+def _nested(result: Any) -> list[str]:
+    content = result.get("content") if isinstance(result, dict) else None
+    return [kind for one in content if isinstance(one, dict) for kind in one] if isinstance(content, list) else []
 
 
 def _parameters(read: _Body, inference: _Inference) -> set[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from farebox.dialects.anthropic_messages.seals import unescape
 from farebox.dialects.bedrock_converse import reasoning
 from farebox.dialects.bedrock_converse.citations import citation
 from farebox.dialects.bedrock_converse.errors import in_stream
@@ -265,7 +266,7 @@ def call(fields: dict[str, Raw], arguments: str) -> ToolCall:
     extras = {name: raw for name, raw in fields.items() if name not in known}
     return ToolCall(
         call_id=str(_value(fields["toolUseId"])) if "toolUseId" in fields else "",
-        name=str(_value(fields["name"])) if "name" in fields else "",
+        name=unescape(str(_value(fields["name"]))) if "name" in fields else "",
         arguments=arguments,
         extras={NAME: extras} if extras else {},
     )

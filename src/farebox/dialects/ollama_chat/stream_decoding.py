@@ -87,6 +87,7 @@ class OllamaStreamDecoder:
         if line.message is not None:
             self._message(line.message)
         if bytes(line.logprobs) not in (b"", b"null", b"[]"):
+            _objects(line.logprobs)  # raises unless these are entries
             self._teller.add(LogprobsAdded(line.logprobs))
         if line.done:
             self._end(_members(data))

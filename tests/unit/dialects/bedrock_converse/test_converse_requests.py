@@ -585,3 +585,30 @@ def test_refusals_opaque_parts_and_the_targets_own_wishes() -> None:
     assert body["promptVariables"] == {"a": {"text": "b"}}
     assert "guardrailConfig" not in body and "inferenceConfig" not in body
     assert len(warnings) == 3
+
+
+def test_names_and_ids_that_the_service_does_not_allow_are_written_so_that_it_does() -> None:
+    call = ToolCall(call_id="call_1|fc_2", name="files.read", arguments="{}")
+    long = ToolCall(call_id="x" * 65, name="f", arguments="{}")
+    body, warnings = encoded(
+        user("x"),
+        assistant(call, long),
+        result("call_1|fc_2"),
+        result("x" * 65),
+        tools=(Tool(name="files.read"), Tool(name="f")),
+        tool_choice=ToolChoice(ToolMode.NAMED, ("files.read",)),
+    )
+    name = body["toolConfig"]["tools"][0]["toolSpec"]["name"]
+    assert name.replace("-", "").replace("_", "").isalnum()
+    assert body["toolConfig"]["toolChoice"] == {"tool": {"name": name}}
+    uses = [block["toolUse"] for block in body["messages"][1]["content"]]
+    results = [block["toolResult"] for block in body["messages"][2]["content"]]
+    assert uses[0]["name"] == name
+    assert [use["toolUseId"] for use in uses] == [one["toolUseId"] for one in results]
+    assert len({use["toolUseId"] for use in uses}) == 2
+    assert all(len(use["toolUseId"]) <= 64 and "|" not in use["toolUseId"] for use in uses)
+    assert warnings == []
+    answer = {"toolUse": {"toolUseId": "t", "name": name, "input": {}}}
+    whole = {"output": {"message": {"role": "assistant", "content": [answer]}}, "stopReason": "tool_use"}
+    (part,) = fold(CLIENT.whole(json.dumps(whole).encode(), CLAUDE)[0]).choices[0].parts
+    assert isinstance(part, ToolCall) and part.name == "files.read"
