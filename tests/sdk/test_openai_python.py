@@ -353,7 +353,7 @@ def test_embeddings_as_numbers_and_packed(client: OpenAI, cooked: Kitchen) -> No
     assert plain.usage.prompt_tokens == plain.usage.total_tokens > 0
 
 
-def test_legacy_completions_of_several_prompts_and_choices(client: OpenAI) -> None:
+def test_legacy_completions_of_several_choices(client: OpenAI) -> None:
     asked = {"model": CHAT, "prompt": "Tell me about trains.", "n": 2, "max_tokens": 5}
     answer = client.completions.create(**asked)
     assert [choice.index for choice in answer.choices] == [0, 1]
