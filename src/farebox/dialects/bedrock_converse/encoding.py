@@ -13,17 +13,34 @@ from msgspec import Raw
 from farebox.dialects.anthropic_messages.seals import escape
 from farebox.dialects.bedrock_converse.messages import Conversation, cache_point, limit_cache_points, thoughtless
 from farebox.dialects.bedrock_converse.reasoning import wanted, wish_fields
-from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, body, leave, wishes
+from farebox.dialects.bedrock_converse.sending import (
+    CHANGED,
+    UNSUPPORTED,
+    Losses,
+    body,
+    leave,
+    members,
+    object_of,
+    wishes,
+)
 from farebox.dialects.bedrock_converse.words import NAME, Family, family
 from farebox.dialects.ports import Target
 from farebox.ir.events import Warning
 from farebox.ir.request import OutputFormat, Request, Tool, ToolChoice, ToolMode
 
+_OWN = frozenset(
+    (
+        "additionalModelRequestFields",
+        "additionalModelResponseFieldPaths",
+        "guardrailConfig",
+        "performanceConfig",
+        "promptVariables",
+    )
+)
 _EMPTY = Raw(b'{"type":"object","properties":{}}')
 _CUSTOM = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
 _METADATA = re.compile(r"[A-Za-z0-9\s:_@$#=/+,.-]{0,256}")
 _TIERS = frozenset(("default", "flex", "priority", "reserved"))
-_members = msgspec.json.Decoder(dict[str, Any]).decode
 _value = msgspec.json.Decoder().decode
 _INFERENCE = (("max_tokens", "maxTokens"), ("temperature", "temperature"), ("top_p", "topP"), ("stop", "stopSequences"))
 
@@ -35,7 +52,7 @@ def encode_converse(request: Request, target: Target) -> tuple[bytes, list[Warni
     given = wishes(request, target, losses)
     talk = Conversation(target, losses)
     talk.write(request)
-    own = losses.extras(request.extras, "$", NAME)
+    own = members(request, NAME, _OWN, losses)
     more: dict[str, Any] = {}
     thinking = _think(request, target, talk, losses)
     more.update(thinking)
@@ -56,7 +73,7 @@ def encode_converse(request: Request, target: Target) -> tuple[bytes, list[Warni
         fields.update(_output(request.output, target, losses))
     fields.update(_rest(given, losses))
     if "additionalModelRequestFields" in own:
-        more |= _members(own.pop("additionalModelRequestFields"))
+        more |= object_of(own.pop("additionalModelRequestFields"), "additionalModelRequestFields")
     if more:
         fields["additionalModelRequestFields"] = more
     fields.update(own)

@@ -9,11 +9,13 @@ import msgspec
 from msgspec import Raw
 
 from farebox.dialects.ports import Target
+from farebox.ir.errors import InvalidRequest
 from farebox.ir.events import Warning
 from farebox.ir.request import Extras, Request
 
 _encode = msgspec.json.encode
 _value = msgspec.json.Decoder().decode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
 Fields = dict[str, Any]
 
 DROPPED = "parameter_dropped"
@@ -21,6 +23,16 @@ CHANGED = "parameter_changed"
 UNSUPPORTED = "unsupported"
 SEAL_DROPPED = "seal_dropped"
 REASONING_DROPPED = "reasoning_dropped"
+
+
+# Members of a request that steer the house or the shape of its answer, in whatever dialect: no vendor misses them.
+_HOUSE = frozenset(
+    (
+        "provider", "models", "route", "plugins", "transforms", "preset", "session_id", "trace", "debug", "usage", "include",
+        "include_reasoning", "stream_options", "store", "structured_outputs", "max_tool_calls", "stop_server_tools_when",
+        "deferred_tools", "image_config",
+    )
+)  # fmt: skip
 
 
 class Losses:
@@ -48,6 +60,28 @@ class Losses:
             if name != dialect and members.keys() != {"index"}:
                 self.part(path, f"An extension of {name}")
         return dict(extras.get(dialect, {}))
+
+
+def members(request: Request, dialect: str, own: frozenset[str], losses: Losses) -> Fields:
+    """The request's members in a dialect's own words: from its own callers, and what callers of another dialect gave under
+    these names beside their own protocol. The rest is reported, each by its name.
+    """
+    out: Fields = dict(request.extras.get(dialect, {}))
+    for other, given in request.extras.items():
+        for name, raw in given.items() if other != dialect else ():
+            if name in own:
+                out.setdefault(name, raw)
+            elif name not in _HOUSE:
+                losses.dropped(name)
+    return out
+
+
+def object_of(raw: Raw, name: str) -> Fields:
+    """A member that must be an object. Raises `InvalidRequest`."""
+    try:
+        return _object(raw)
+    except msgspec.DecodeError:
+        raise InvalidRequest(f"'{name}' must be an object.", path=f"$.{name}", reason="invalid_value") from None
 
 
 def wishes(request: Request, target: Target, losses: Losses) -> dict[str, Any]:

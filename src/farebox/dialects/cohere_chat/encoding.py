@@ -1,13 +1,13 @@
 """A canonical request written for version 2 of this API. What another dialect said and this one cannot say becomes a warning.
 
-Own members (`documents`, `citation_options`, `safety_mode`, `strict_tools`, `priority`) come as extensions of this dialect.
+Own members (see `_OWN`) come as extensions of this dialect, or beside the members of another.
 """
 
 from typing import Any
 
 from msgspec import Raw
 
-from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, body, leave, wishes
+from farebox.dialects.bedrock_converse.sending import CHANGED, UNSUPPORTED, Losses, body, leave, members, wishes
 from farebox.dialects.cohere_chat.messages import Writer
 from farebox.dialects.cohere_chat.words import NAME
 from farebox.dialects.ports import Target
@@ -15,6 +15,7 @@ from farebox.dialects.shared import effort as efforts
 from farebox.ir.events import Warning
 from farebox.ir.request import OutputFormat, ReasoningWish, Request, Tool, ToolChoice, ToolMode
 
+_OWN = frozenset(("documents", "citation_options", "safety_mode", "strict_tools", "priority", "raw_prompting"))
 _EMPTY = Raw(b'{"type":"object","properties":{}}')
 _CUSTOM = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
 _MEMBERS = (
@@ -34,7 +35,7 @@ def encode_cohere(request: Request, target: Target) -> tuple[bytes, list[Warning
     """The vendor's body, and what was lost or changed."""
     losses = Losses()
     given = wishes(request, target, losses)
-    own = losses.extras(request.extras, "$", NAME)
+    own = members(request, NAME, _OWN, losses)
     writer = Writer(target, losses)
     fields: dict[str, Any] = {"model": target.model}
     fields["messages"] = [

@@ -1,7 +1,8 @@
 """A canonical request written for `/api/chat`. Sampling goes into `options`; what another dialect said and this one cannot say
 becomes a warning, never silence. Media come as base64 only: nothing is fetched.
 
-Own members (`keep_alive`, `options`, `think`) come as extensions of this dialect. `Target.settings`: `path`, `num_ctx`.
+Own members (see `_OWN`) come as extensions of this dialect, or beside the members of another.
+`Target.settings`: `path`, `num_ctx`.
 Option words: `no_thinking_words` (levels of thinking are said as yes or no).
 """
 
@@ -19,6 +20,8 @@ from farebox.dialects.bedrock_converse.sending import (
     arguments,
     body,
     leave,
+    members,
+    object_of,
     wishes,
 )
 from farebox.dialects.ollama_chat.words import NAME
@@ -44,9 +47,9 @@ from farebox.ir.request import (
     ToolResult,
 )
 
+_OWN = frozenset(("keep_alive", "options", "think"))
 _EMPTY = Raw(b'{"type":"object","properties":{}}')
 _CUSTOM = Raw(b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}')
-_members = msgspec.json.Decoder(dict[str, Any]).decode
 _OPTIONS = (
     ("max_tokens", "num_predict"),
     ("stop", "stop"),
@@ -152,7 +155,7 @@ def encode_ollama(request: Request, target: Target) -> tuple[bytes, list[Warning
     """The vendor's body, and what was lost or changed."""
     losses = Losses()
     given = wishes(request, target, losses)
-    own = losses.extras(request.extras, "$", NAME)
+    own = members(request, NAME, _OWN, losses)
     writer = _Writer(target, losses)
     fields: Fields = {"model": target.model}
     fields["messages"] = [
@@ -187,7 +190,7 @@ def _options(given: Fields, own: Fields, target: Target) -> Fields:
     context = target.settings.get("num_ctx", "")
     if context.isdigit():
         options["num_ctx"] = int(context)
-    return options | _members(own.pop("options")) if "options" in own else options
+    return options | object_of(own.pop("options"), "options") if "options" in own else options
 
 
 def _tools(request: Request, losses: Losses) -> list[Fields]:

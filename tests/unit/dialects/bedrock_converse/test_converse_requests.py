@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from farebox.dialects.bedrock_converse.halves import ConverseClient
 from farebox.dialects.ports import Target
-from farebox.ir.errors import VendorUnsupported
+from farebox.ir.errors import InvalidRequest, VendorUnsupported
 from farebox.ir.fold import fold
 from farebox.ir.request import (
     AnyPart,
@@ -528,17 +528,27 @@ def test_what_cannot_be_said_is_told() -> None:
         modalities=("text", "audio"),
         service_tier="flex",
         metadata={"a": "b"},
-        extras={"openai_chat": {"plugins": Raw(b"[]")}},
+        extras={
+            "openai_chat": {
+                "plugins": Raw(b"[]"),
+                "novelty": Raw(b"1"),
+                "performanceConfig": Raw(b'{"latency":"optimized"}'),
+            }
+        },
     )
+    assert body["performanceConfig"] == {"latency": "optimized"}
     assert body["inferenceConfig"] == {"maxTokens": 5, "stopSequences": ["a", "b"]}
     assert body["serviceTier"] == {"type": "flex"}
     assert body["requestMetadata"] == {"a": "b"}
     told = {warning.split("$.")[-1] for warning in warnings}
     assert told >= {
         "seed", "frequency_penalty", "logprobs", "n", "min_p", "verbosity", "response_format", "user", "prompt_cache_key",
-        "parallel_tool_calls", "modalities",
+        "parallel_tool_calls", "modalities", "novelty",
     }  # fmt: skip
-    assert "unsupported $" in warnings
+    assert "plugins" not in told
+    with pytest.raises(InvalidRequest) as caught:
+        encoded(user("x"), extras={"openai_chat": {"additionalModelRequestFields": Raw(b"5")}})
+    assert caught.value.path == "$.additionalModelRequestFields"
 
 
 def test_a_later_system_message_is_the_users_and_a_first_turn_is_made() -> None:

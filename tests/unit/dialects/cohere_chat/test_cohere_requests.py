@@ -250,13 +250,21 @@ def test_what_cannot_be_said_is_told() -> None:
         output=OutputFormat(form="grammar"),
         cache=CacheMark(),
         parallel_tools=False,
-        extras={"openai_chat": {"plugins": Raw(b"[]")}, NAME: {"safety_mode": Raw(b'"OFF"'), "documents": Raw(b"[]")}},
+        extras={
+            "openai_chat": {"novelty": Raw(b"[]"), "priority": Raw(b"1")},
+            NAME: {"safety_mode": Raw(b'"OFF"'), "documents": Raw(b"[]")},
+        },
         target=Target(model="m", vendor="v", drop=frozenset(("documents",)), rename={"stream": "streaming"}),
     )
     assert body["messages"][1]["content"][0] == {"type": "thinking", "thinking": "t"}
-    assert body["safety_mode"] == "OFF" and "documents" not in body and body["streaming"] is False
+    assert (
+        body["safety_mode"] == "OFF"
+        and body["priority"] == 1
+        and "documents" not in body
+        and body["streaming"] is False
+    )
     assert [word.split("$")[-1] for word in warnings if word.startswith("parameter_dropped")] == [
-        ".response_format", ".min_p", ".top_logprobs", ".n", ".parallel_tool_calls", ".documents",
+        ".novelty", ".response_format", ".min_p", ".top_logprobs", ".n", ".parallel_tool_calls", ".documents",
     ]  # fmt: skip
     assert "seal_dropped $.messages[1]" in warnings and "reasoning_dropped $.messages[1]" in warnings
     assert len(warnings) == len(set(warnings)) == 16
