@@ -169,8 +169,9 @@ class Candidate:
                 continue
             if name == "groundingMetadata" and isinstance(self.extras.get(name), dict) and isinstance(value, dict):
                 self.extras[name] |= {key: inner for key, inner in value.items() if inner}
-            elif name == "citationMetadata" and isinstance(value.get("citations"), list) and name in self.extras:
-                self.extras[name] = {"citations": [*self.extras[name].get("citations", []), *value["citations"]]}
+            elif name == "citationMetadata" and isinstance(self.extras.get(name), dict) and isinstance(value, dict):
+                cited = [one.get("citations") or [] for one in (self.extras[name], value)]
+                self.extras[name] = value | {"citations": [*cited[0], *cited[1]]}
             else:
                 self.extras[name] = value
 
@@ -180,10 +181,10 @@ class Candidate:
             self._complete(self._partial)
         text = "".join(self._text)
         citations = []
-        if "groundingMetadata" in self.extras:
-            citations += of_grounding(self.extras["groundingMetadata"], text)
-        if "citationMetadata" in self.extras:
-            citations += of_recitation(self.extras["citationMetadata"], text)
+        for name, read in (("groundingMetadata", of_grounding), ("citationMetadata", of_recitation)):
+            metadata = self.extras.get(name)
+            if isinstance(metadata, dict):
+                citations += read(metadata, text)
         if citations:
             index = self._next - 1 if self._kind == _TEXT else self._open(_EMPTY_TEXT, _TEXT)
             self.events += [CitationAdded(index, citation, self._index) for citation in citations]

@@ -105,7 +105,7 @@ def to_grounding(citations: Iterable[Citation], text: str) -> dict[str, object]:
     return {"groundingChunks": chunks, "groundingSupports": supports} if supports else {"groundingChunks": chunks}
 
 
-def searches(metadata: dict[str, Any]) -> int:
+def searches(metadata: Any) -> int:
     """How many searches the vendor ran."""
-    queries = metadata.get("webSearchQueries")
+    queries = metadata.get("webSearchQueries") if isinstance(metadata, dict) else None
     return len({query for query in queries if isinstance(query, str) and query}) if isinstance(queries, list) else 0

@@ -123,19 +123,16 @@ class ContentWriter:
 
     def _answer(self, message: Message, path: str) -> list[Any]:
         """Parts of the model: what seals say is put back on the parts they came from."""
-        by_call = {
-            part.seal.item_id: part.seal.data
-            for part in message.parts
-            if isinstance(part, Reasoning) and part.seal and part.seal.item_id and not part.text and is_ours(part)
-        }
+        near, by_call = _sealed_calls(message.parts)
         waiting: deque[str] = deque()
         out: list[Any] = []
         called = False
-        for part in message.parts:
+        for position, part in enumerate(message.parts):
             if isinstance(part, Reasoning):
                 self._thought(part, path, waiting, out)
             elif isinstance(part, ToolCall):
-                signature = by_call.pop(part.call_id, "") or (waiting.popleft() if waiting else "")
+                signature = near.get(position) or by_call.pop(part.call_id, "")
+                signature = signature or (waiting.popleft() if waiting else "")
                 out.append(self._call(part, path, signature, first=not called))
                 called = True
             elif isinstance(part, Text | Media):
@@ -236,6 +233,22 @@ class ContentWriter:
         if not text and not result.failed:
             return _EMPTY
         return {"error" if result.failed else "output": text}
+
+
+def _sealed_calls(parts: tuple[AnyPart, ...]) -> tuple[dict[int, str], dict[str, str]]:
+    """Signatures of calls: by position where they stand right before their call, else by the call's id."""
+    near: dict[int, str] = {}
+    far: dict[str, str] = {}
+    for position, part in enumerate(parts):
+        seal = part.seal if isinstance(part, Reasoning) and not part.text and is_ours(part) else None
+        if seal is None or not seal.item_id:
+            continue
+        following = parts[position + 1] if position + 1 < len(parts) else None
+        if isinstance(following, ToolCall) and following.call_id == seal.item_id:
+            near[position + 1] = seal.data
+        else:
+            far[seal.item_id] = seal.data
+    return near, far
 
 
 _BLOBS = frozenset(("inlineData", "fileData"))

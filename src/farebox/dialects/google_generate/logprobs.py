@@ -14,7 +14,9 @@ def entries_of(result: dict[str, Any]) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
     for position, candidate in enumerate(chosen if isinstance(chosen, list) else ()):
         beside = top[position].get("candidates") if isinstance(top, list) and position < len(top) else None
-        out.append(_entry(candidate) | {"top_logprobs": [_entry(other) for other in beside or ()]})
+        others = [_entry(other) for other in beside or () if isinstance(other, dict)]
+        if isinstance(candidate, dict):
+            out.append(_entry(candidate) | {"top_logprobs": others})
     return out
 
 

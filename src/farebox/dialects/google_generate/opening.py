@@ -4,41 +4,30 @@ The model and the wish for a stream stand in the path of the request, not in its
 `model` as some libraries do, and Farebox's own `models` and `provider`.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
 from farebox.dialects.framing.json_front import front, refuse
+from farebox.dialects.google_generate.heads import (
+    Config,
+    PartHead,
+    at,
+    check_choice,
+    check_tools,
+    inner,
+    listed,
+    part,
+    thinking,
+)
 from farebox.dialects.google_generate.media import family_of
 from farebox.dialects.google_generate.seals import is_wrapped
 from farebox.dialects.google_generate.words import FORMAT, camel
 from farebox.dialects.ports import Opened
-from farebox.dialects.shared.checks import check_forbidden, check_references, typed, wanted_models
+from farebox.dialects.shared.checks import check_forbidden, check_references, wanted_models
 
 PARTS_MAX = 5_000
-Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-
-
-class Config(Struct, gc=False, rename="camel"):
-    """`generationConfig`: the members with a range; what is not named here passes unread."""
-
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
-    top_k: Annotated[float, Meta(ge=0, le=2**31 - 1)] | None = None
-    candidate_count: Annotated[int, Meta(ge=1, le=128)] | None = None
-    max_output_tokens: Tokens | None = None
-    stop_sequences: Annotated[list[str], Meta(max_length=16)] | None = None
-    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
-    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
-    seed: int | None = None
-    response_logprobs: bool | None = None
-    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    response_mime_type: str | None = None
-    response_schema: dict[str, Any] | None = None
-    response_json_schema: Any = None
-    response_modalities: list[str] | None = None
-    thinking_config: dict[str, Any] | None = None
 
 
 _PARAMETERS = {
@@ -68,53 +57,33 @@ class _Seen:
         self.parts = 0
 
     def look(self, contents: Any) -> None:
-        if isinstance(contents, dict):
-            contents = [contents]
-        if not isinstance(contents, list) or not contents:
+        if contents == []:
             refuse("'contents' is a list of at least one content.", "invalid_value", "$.contents")
-        for index, content in enumerate(contents):
-            self._content(content, f"$.contents[{index}]")
+        for index, content in enumerate(listed(contents, "$.contents")):
+            path = f"$.contents[{index}]"
+            if content.get("role") not in (None, "", "user", "model", "function"):
+                refuse("The role is 'user' or 'model'.", "invalid_value", f"{path}.role")
+            self.parts_of(content, path)
         if self.parts > PARTS_MAX:
             refuse(f"More than {PARTS_MAX} parts.", "too_many", "$.contents")
 
-    def _content(self, content: Any, path: str) -> None:
-        if not isinstance(content, dict):
-            refuse("A content is an object.", "invalid_value", path)
-        if content.get("role") not in (None, "", "user", "model", "function"):
-            refuse("The role is 'user' or 'model'.", "invalid_value", f"{path}.role")
-        parts = content.get("parts")
-        if isinstance(parts, dict):
-            parts = [parts]
-        if not isinstance(parts, list):
-            refuse("A content has a list of parts.", "invalid_value", f"{path}.parts")
-        for position, part in enumerate(parts):
-            if not isinstance(part, dict):
-                refuse("A part is an object.", "invalid_value", f"{path}.parts[{position}]")
-            self._part(part)
+    def parts_of(self, content: dict[str, Any], path: str) -> None:
+        for position, fields in enumerate(listed(content.get("parts"), f"{path}.parts")):
+            self.parts += 1
+            self._part(part(fields, f"{path}.parts[{position}]"))
 
-    def _part(self, part: dict[str, Any]) -> None:
-        self.parts += 1
-        for spelled, value in part.items():
-            name = camel(spelled)
-            if name in ("inlineData", "fileData") and isinstance(value, dict):
-                media_type = value.get("mimeType") or value.get("mime_type") or ""
-                self.modalities.add(family_of(str(media_type)))
-            elif name == "thoughtSignature" and isinstance(value, str) and value:
-                self.marks.add("wrapped" if is_wrapped(value) else "signature")
-                self.origins.add("unknown" if is_wrapped(value) else FORMAT)
-            elif name == "functionCall":
-                self.marks.add("tool_calls")
-            elif name == "functionResponse":
-                self.marks.add("tool")
-
-
-def _config(everything: dict[str, Any]) -> dict[str, Any]:
-    value = everything.get("generationConfig")
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        refuse("'generationConfig' is an object.", "invalid_value", "$.generationConfig")
-    return {camel(name): inner for name, inner in value.items()}
+    def _part(self, head: PartHead) -> None:
+        for blob in (head.inline_data, head.file_data):
+            if blob is not None:
+                self.modalities.add(family_of(str(blob.get("mimeType") or blob.get("mime_type") or "")))
+        signature = head.thought_signature
+        if signature:
+            self.marks.add("wrapped" if is_wrapped(signature) else "signature")
+            self.origins.add("unknown" if is_wrapped(signature) else FORMAT)
+        if head.function_call is not None:
+            self.marks.add("tool_calls")
+        if head.function_response is not None:
+            self.marks.add("tool")
 
 
 def _parameters(everything: dict[str, Any], config: dict[str, Any]) -> set[str]:
@@ -146,12 +115,12 @@ def open_generate(body: bytes) -> Opened:
         refuse("'contents' is missing.", "missing_field", "$.contents")
     seen = _Seen()
     seen.look(everything["contents"])
-    config = _config(everything)
-    head = typed(config, Config)
+    config = inner(everything, "generationConfig", "$") or {}
+    head = at(config, Config, "$.generationConfig")
+    _check_rest(everything)
     if b'"$ref"' in body:
         check_references(config.get("responseJsonSchema"), "$.generationConfig.responseJsonSchema")
         check_references(everything.get("tools"), "$.tools")
-    thinking = {camel(name): value for name, value in (head.thinking_config or {}).items()}
     provider = everything.get("provider")
     return Opened(
         body=body,
@@ -165,9 +134,20 @@ def open_generate(body: bytes) -> Opened:
         origins=frozenset(seen.origins),
         marks=frozenset(seen.marks),
         service_tier=str(everything.get("serviceTier") or ""),
-        include_reasoning=thinking.get("includeThoughts") is True,
+        include_reasoning=thinking(config).include_thoughts is True,
         relayable="wrapped" not in seen.marks,
     )
+
+
+def _check_rest(everything: dict[str, Any]) -> None:
+    """The other members whose shape reading relies on."""
+    system = everything.get("systemInstruction")
+    if system is not None and not isinstance(system, str):
+        content = inner(everything, "systemInstruction", "$") or {}
+        if content.get("parts") is not None and not isinstance(content["parts"], str):
+            _Seen().parts_of(content, "$.systemInstruction")
+    check_tools(everything.get("tools"), "$.tools")
+    check_choice(inner(everything, "toolConfig", "$"), "$.toolConfig")
 
 
 def _named(everything: dict[str, Any]) -> tuple[str, ...]:

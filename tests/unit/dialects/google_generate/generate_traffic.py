@@ -74,7 +74,7 @@ def documents(body: bytes) -> list[dict[str, Any]]:
     """The JSON documents of a recorded answer, by a reader of its own."""
     text = body.decode()
     if text.lstrip().startswith("data:"):
-        return [json.loads(line[5:]) for line in text.splitlines() if line.startswith("data:")]
+        return [json.loads(line[5:]) for line in text.split("\n") if line.startswith("data:")]
     value = json.loads(text)
     return value if isinstance(value, list) else [value]
 

@@ -76,7 +76,7 @@ def test_a_request_without_any_model_is_refused() -> None:
         ({"contents": [{"role": "user"}]}, "$.contents[0].parts"),
         ({"contents": [{"parts": ["Hi"]}]}, "$.contents[0].parts[0]"),
         (user({"text": "Hi"}) | {"generationConfig": []}, "$.generationConfig"),
-        (user({"text": "Hi"}) | {"generationConfig": {"temperature": 7}}, "$.temperature"),
+        (user({"text": "Hi"}) | {"generationConfig": {"temperature": 7}}, "$.generationConfig.temperature"),
         (user({"text": "Hi"}) | {"base_url": "https://x"}, "$.base_url"),
         (user({"text": "Hi"}) | {"systemInstruction": {}, "system_instruction": {}}, "$.system_instruction"),
     ],
