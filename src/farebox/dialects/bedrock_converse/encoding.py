@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from farebox.dialects.anthropic_messages.schema import restricted
 from farebox.dialects.anthropic_messages.seals import escape
 from farebox.dialects.bedrock_converse.messages import Conversation, cache_point, limit_cache_points, thoughtless
 from farebox.dialects.bedrock_converse.reasoning import wanted, wish_fields
@@ -77,9 +78,7 @@ def encode_converse(request: Request, target: Target) -> tuple[bytes, list[Warni
     if more:
         fields["additionalModelRequestFields"] = more
     fields.update(own)
-    gone = limit_cache_points(tools.get("tools", []), talk.system, *(message["content"] for message in talk.messages))
-    if gone:
-        losses.say(CHANGED, "$.messages", f"Only four cache marks are taken: the first {gone} were left out.")
+    limit_cache_points(losses, tools.get("tools", []), talk.system, *(message["content"] for message in talk.messages))
     return body(fields, target, losses), losses.warnings
 
 
@@ -92,7 +91,7 @@ def _think(request: Request, target: Target, talk: Conversation, losses: Losses)
     if said and ("thinking" if spelling == "adaptive" else spelling) in (*said, "none"):
         return {name: _value(raw) for name, raw in said.items()}
     if wanted(wish) and spelling in ("thinking", "adaptive") and thoughtless(talk.messages):
-        losses.say(CHANGED, "$.reasoning", "Thinking is off for this turn: its reasoning did not come back sealed.")
+        losses.say(CHANGED, "$.reasoning", "Thinking is off for this turn, since its beginning is given without it.")
         return {}
     return wish_fields(wish, spelling, request.limits.max_tokens, losses)
 
@@ -171,6 +170,9 @@ def _tool(tool: Tool, target: Target, losses: Losses, path: str) -> Any:
     if tool.description:
         spec["description"] = tool.description
     schema = _CUSTOM if tool.form == "custom" else tool.schema
+    if tool.strict and schema is not None and "strict" not in target.drop:
+        schema, warnings = restricted(schema, path)
+        losses.warnings += warnings
     spec["inputSchema"] = {"json": schema if schema is not None and bytes(schema) != b"{}" else _EMPTY}
     if tool.strict:
         if "strict" in target.drop:
@@ -205,7 +207,9 @@ def _output(output: OutputFormat, target: Target, losses: Losses) -> dict[str, A
         losses.dropped("response_format")
         return {}
     schema: dict[str, Any] = {"name": output.name} if output.name else {}
-    schema["schema"] = bytes(output.schema).decode()
+    strict, warnings = restricted(output.schema, "$.response_format")
+    losses.warnings += warnings
+    schema["schema"] = bytes(strict).decode()
     if output.description:
         schema["description"] = output.description
     return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}}

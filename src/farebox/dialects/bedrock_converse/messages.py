@@ -181,13 +181,23 @@ def _ours(part: Opaque) -> bool:
     return part.origin is not None and part.origin.dialect == NAME
 
 
-def limit_cache_points(*lists: list[Any]) -> int:
-    """Keeps the last four cache points, which hold the longest prefixes; answers how many went."""
+def limit_cache_points(losses: Losses, *lists: list[Any]) -> None:
+    """Keeps four cache points, the first (what all conversations share) and the last three; an hour never after five minutes."""
     places = [(blocks, index) for blocks in lists for index, block in enumerate(blocks) if _is_cache(block)]
-    gone = places[: max(0, len(places) - CACHE_POINTS_MAX)]
+    gone = places[1 : 1 + max(0, len(places) - CACHE_POINTS_MAX)]
+    short = False
+    for blocks, index in places:
+        point = blocks[index]["cachePoint"]
+        if short and "ttl" in point:
+            blocks[index] = cache_point(CacheMark())
+            losses.say(
+                CHANGED, "$.messages", "A cache mark of an hour after one of five minutes became one of five minutes."
+            )
+        short = short or "ttl" not in point
     for blocks, index in reversed(gone):
         del blocks[index]
-    return len(gone)
+    if gone:
+        losses.say(CHANGED, "$.messages", f"Only {CACHE_POINTS_MAX} cache marks are taken: {len(gone)} were left out.")
 
 
 def _is_cache(block: Any) -> bool:
@@ -195,7 +205,9 @@ def _is_cache(block: Any) -> bool:
 
 
 def thoughtless(messages: list[dict[str, Any]]) -> bool:
-    """Whether the turn under way began with a call and without its reasoning: then thinking cannot be on."""
+    """Whether thinking cannot be on: the turn began with a call and without its reasoning, or its beginning is given."""
+    if messages[-1]["role"] == "assistant":
+        return True
     for message in reversed(messages):
         content = message["content"]
         if message["role"] == "assistant":

@@ -313,12 +313,31 @@ def test_cache_marks_become_cache_points() -> None:
     assert body["toolConfig"]["tools"][1] == long
 
 
-def test_more_than_four_cache_marks_lose_the_first() -> None:
+def test_more_than_four_cache_marks_keep_the_first_and_the_last_three() -> None:
     marked = [user(Text(text=str(number), cache=CacheMark())) for number in range(6)]
     body, warnings = encoded(*marked)
     kinds = ["cachePoint" in block for block in body["messages"][0]["content"]]
-    assert kinds == [False, False, False, True, False, True, False, True, False, True]
+    assert kinds == [False, True, False, False, False, True, False, True, False, True]
     assert warnings == ["parameter_changed $.messages"]
+
+
+def test_an_hour_after_five_minutes_is_five_minutes() -> None:
+    body, warnings = encoded(
+        user(
+            Text(text="a", cache=CacheMark("1h")),
+            Text(text="b", cache=CacheMark()),
+            Text(text="c", cache=CacheMark("1h")),
+        )
+    )
+    points = [block["cachePoint"].get("ttl") for block in body["messages"][0]["content"] if "cachePoint" in block]
+    assert points == ["1h", None, None]
+    assert warnings == ["parameter_changed $.messages"]
+
+
+def test_thinking_is_off_where_the_beginning_is_given() -> None:
+    body, warnings = encoded(user("x"), assistant("The answer is"), reasoning=ReasoningWish(effort="low"))
+    assert "additionalModelRequestFields" not in body
+    assert warnings == ["parameter_changed $.reasoning"]
 
 
 def test_cache_marks_that_are_not_taken_are_said() -> None:
@@ -622,3 +641,16 @@ def test_names_and_ids_that_the_service_does_not_allow_are_written_so_that_it_do
     whole = {"output": {"message": {"role": "assistant", "content": [answer]}}, "stopReason": "tool_use"}
     (part,) = fold(CLIENT.whole(json.dumps(whole).encode(), CLAUDE)[0]).choices[0].parts
     assert isinstance(part, ToolCall) and part.name == "files.read"
+
+
+def test_schemas_that_must_hold_are_closed() -> None:
+    loose = Raw(b'{"type":"object","properties":{"a":{"type":"integer"}}}')
+    body, warnings = encoded(
+        user("x"),
+        tools=(Tool(name="f", schema=loose, strict=True),),
+        output=OutputFormat(form="json_schema", schema=loose),
+    )
+    assert body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"]["additionalProperties"] is False
+    schema = json.loads(body["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"])
+    assert schema["additionalProperties"] is False
+    assert len(warnings) == 2
