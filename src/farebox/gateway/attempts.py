@@ -17,6 +17,7 @@ from farebox.gateway.generation import CANCELLED, OK, Generation
 from farebox.gateway.health import HealthBook
 from farebox.gateway.passage import CrossedStream
 from farebox.gateway.replies import Heads, final_error
+from farebox.gateway.routes import SSE
 from farebox.gateway.settle import Bookkeeper
 from farebox.gateway.world import Prepared, World
 from farebox.http.pool import Pool
@@ -102,6 +103,8 @@ class Runner:
                 response.give_up(IdleTimeout() if generation.committed else FirstByteTimeout())
             if generation.committed or now < generation.next_comment_at or generation.reply.gone:
                 continue
+            if generation.route.stream_type is not SSE:
+                continue
             generation.next_comment_at = now + self._config.processing_s
             reply = generation.reply
             if not reply.started:
@@ -167,7 +170,7 @@ class Runner:
         generation.sheet = current_sheet(endpoint.sheets, generation.created_s)
         generation.warnings = list(candidate.warnings)
         body = self._encoded(generation, prepared)
-        head = prepared.head_stream if generation.opened.stream else prepared.head_whole
+        head = prepared.head(body, stream=generation.opened.stream, at_s=generation.created_s)
         generation.sent_at = generation.progress_at = self._clock()
         generation.response = None
         response = await self._pool.send(prepared.origin, head, body, self._config.timeouts)

@@ -17,7 +17,7 @@ from farebox.gateway.ids import new_generation_id
 from farebox.gateway.keys import KeyCache, credential
 from farebox.gateway.meter import prompt_estimate
 from farebox.gateway.replies import PREFLIGHT, error_head
-from farebox.gateway.routes import Route, table
+from farebox.gateway.routes import Route, Routes
 from farebox.gateway.settle import Bookkeeper
 from farebox.gateway.world import World
 from farebox.http.messages import Request
@@ -59,11 +59,11 @@ class Gateway:
         self._front = front
         self._counters = counters
         self._retry_after_s = retry_after_s
-        self._routes = table()
+        self._routes = Routes()
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request."""
-        route = self._routes.get(request.path)
+        route = self._routes.find(request.path, request.query)
         if route is None:
             await self._front.handle(request, reply)
             return
@@ -85,7 +85,7 @@ class Gateway:
             raise MethodNotAllowed("Send a POST request.")
         caller = await self._caller(request)
         _require_json(request)
-        opened = route.server.open(request.body)
+        opened = route.open(request.body)
         world = self.world
         if world is None or not self._books.spool.admitting:
             raise Unavailable(retry_after_s=1.0)

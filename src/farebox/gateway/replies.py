@@ -7,7 +7,7 @@ from farebox.gateway.generation import Generation
 from farebox.ir.errors import FareboxError, NoEndpoint, VendorRateLimited
 
 _JSON = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
-_SSE = b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+_STREAM = b"Content-Type: %b\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
 _CORS = b"Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n"
 PREFLIGHT = (
     b"Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, OPTIONS\r\n"
@@ -26,13 +26,14 @@ class Heads:
         return _JSON + self._common(generation)
 
     def stream(self, generation: Generation) -> bytes:
-        return _SSE + self._common(generation)
+        return _STREAM % generation.route.stream_type + self._common(generation)
 
     @staticmethod
     def _common(generation: Generation) -> bytes:
         identity = generation.id.encode()
-        head = b"%sX-Generation-Id: %b\r\nX-Request-Id: %b\r\nX-Farebox-Attempts: %d\r\n" % (
+        head = b"%sX-Generation-Id: %b\r\nX-Request-Id: %b\r\nRequest-Id: %b\r\nX-Farebox-Attempts: %d\r\n" % (
             _CORS,
+            identity,
             identity,
             identity,
             max(1, len(generation.attempts)),
@@ -54,7 +55,13 @@ def warnings_text(warnings: list[tuple[str, str, str]]) -> bytes:
 def error_head(generation_id: str, error: FareboxError) -> bytes:
     """Headers of an error answer."""
     identity = generation_id.encode()
-    head = b"%s%sX-Generation-Id: %b\r\nX-Request-Id: %b\r\n" % (_JSON, _CORS, identity, identity)
+    head = b"%s%sX-Generation-Id: %b\r\nX-Request-Id: %b\r\nRequest-Id: %b\r\n" % (
+        _JSON,
+        _CORS,
+        identity,
+        identity,
+        identity,
+    )
     if error.retry_after_s is not None:
         head += b"Retry-After: %d\r\n" % max(1, -int(-error.retry_after_s // 1))
     elif error.status == 503:

@@ -1,37 +1,103 @@
-"""Which paths are inference, and in which dialect: one table. Refuses to know what a dialect means."""
+"""Which paths are inference, and in which dialect: one table, and the paths that carry the model in them.
 
+Refuses to know what a dialect means.
+"""
+
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from farebox.dialects.ports import ServerHalf
+from farebox.dialects.bedrock_converse.halves import STREAM_TYPE as AWS_EVENTS
+from farebox.dialects.google_generate.halves import GenerateServer
+from farebox.dialects.ports import Opened, ServerHalf
 from farebox.dialects.registry import SERVERS
+from farebox.ir.errors import InvariantBroken
+
+SSE = b"text/event-stream; charset=utf-8"
+JSON = b"application/json"
 
 
 class Route(Struct, frozen=True):
-    """An inference path: the dialect spoken there, and the kind of model it wants."""
+    """An inference path: the dialect spoken there, the kind of model it wants, and what its streams are sent as."""
 
     server: ServerHalf
     operation: str
     kind: str = "chat"
+    stream_type: bytes = SSE
+    model: str = ""
+    stream: bool = False
+
+    def open(self, body: bytes) -> Opened:
+        """The request read as far as admission needs, with what its path says."""
+        opened = self.server.open(body)
+        if not self.model:
+            return opened
+        server = self.server
+        if not isinstance(server, _ByPath):
+            raise InvariantBroken
+        return server.with_path(opened, self.model, stream=self.stream)
 
 
-_PREFIXES = ("/v1", "/api/v1")
+@runtime_checkable
+class _ByPath(Protocol):
+    """A server half whose clients name the model in the path."""
+
+    def with_path(self, opened: Opened, model: str, *, stream: bool) -> Opened: ...
+
+
 _PATHS = (
     ("/chat/completions", "openai_chat", "chat", "chat"),
     ("/completions", "openai_completions", "text_completion", "chat"),
     ("/embeddings", "openai_embeddings", "embeddings", "embedding"),
+    ("/responses", "openai_responses", "responses", "chat"),
     ("/messages", "anthropic_messages", "messages", "chat"),
 )
+# The house's own prefixes, and those under which a vendor's own library looks for its API.
+_PREFIXES = ("/v1", "/api/v1", "/openai/v1", "/anthropic/v1", "/anthropic", "/api")
+_GENERATE = re.compile(
+    r"(?:/genai)?/v1(?:beta)?/models/(?P<model>[^:]+(?::[a-z]+)*):(?P<verb>generateContent|streamGenerateContent)"
+)
+_CONVERSE = re.compile(r"(?:/bedrock)?/model/(?P<model>.+)/(?P<verb>converse|converse-stream)")
 
 
-def table() -> Mapping[str, Route]:
-    """Every inference path with its route."""
-    return MappingProxyType(
-        {
-            prefix + path: Route(SERVERS[dialect], operation, kind)
-            for prefix in _PREFIXES
-            for path, dialect, operation, kind in _PATHS
-        }
-    )
+class Routes:
+    """Finds the route of a path."""
+
+    def __init__(self) -> None:
+        self.fixed: Mapping[str, Route] = MappingProxyType(
+            {
+                prefix + path: Route(SERVERS[dialect], operation, kind)
+                for prefix in _PREFIXES
+                for path, dialect, operation, kind in _PATHS
+                if prefix in ("/v1", "/api/v1") or _belongs(prefix, dialect)
+            }
+        )
+        self._array = GenerateServer(array=True)
+
+    def find(self, path: str, query: bytes) -> Route | None:
+        """The route, None for a path that is not inference."""
+        found = self.fixed.get(path)
+        if found is not None or (":" not in path and "/converse" not in path):
+            return found
+        if match := _GENERATE.fullmatch(path):
+            return self._generate(match["model"], query, stream=match["verb"] == "streamGenerateContent")
+        if match := _CONVERSE.fullmatch(path):
+            stream = match["verb"] == "converse-stream"
+            server = SERVERS["bedrock_converse"]
+            return Route(server, "converse", stream_type=AWS_EVENTS, model=match["model"], stream=stream)
+        return None
+
+    def _generate(self, model: str, query: bytes, *, stream: bool) -> Route:
+        if stream and b"alt=sse" not in query.split(b"&"):
+            return Route(self._array, "generate_content", stream_type=JSON, model=model, stream=True)
+        return Route(SERVERS["google_generate"], "generate_content", model=model, stream=stream)
+
+
+def _belongs(prefix: str, dialect: str) -> bool:
+    """Whether a dialect is spoken below a vendor's own prefix. `/api` and `/anthropic` are bases without a version in them."""
+    if prefix == "/openai/v1":
+        return dialect.startswith("openai_")
+    return dialect == "anthropic_messages" and prefix.startswith("/anthropic/")

@@ -21,6 +21,7 @@ from farebox.gateway.health import HealthBook
 from farebox.gateway.keys import KeyCache
 from farebox.gateway.settle import Bookkeeper
 from farebox.gateway.spool import Spool, SpoolRules
+from farebox.gateway.tokens import TokenKeeper
 from farebox.gateway.world import World, WorldBuilder, credential_of
 from farebox.http.pool import Pool
 from farebox.http.server import Server
@@ -71,6 +72,7 @@ class Worker:
         https = config.tls_certificate is not None
         front = FrontDoor(config.front_socket, self._front_pool, describe, self._ready, https=https)
         self.gateway = Gateway(self._keys, self.runner, self._books, front, counters, self.health.retry_after_s)
+        self._tokens = TokenKeeper(self.pool)
         tls = None
         if config.tls_certificate is not None and config.tls_key is not None:
             tls = server_context(config.tls_certificate, config.tls_key)
@@ -98,6 +100,7 @@ class Worker:
                 group.create_task(self._delivery.run(config.delivery_s, config.spool_dir, self._enter)),
                 group.create_task(self._delivery.sync()),
                 group.create_task(self._ticks()),
+                group.create_task(self._tokens.run()),
             ]
             if ready is not None:
                 ready(self.port)
@@ -113,6 +116,7 @@ class Worker:
     def _enter(self, world: World) -> None:
         """From now on this is the world. It lives long and holds no cycles: the collector need not look at it again."""
         self.gateway.world = world
+        self._tokens.world = world
         if self._config.toll_bps is None:
             self._books.toll_bps = world.snapshot.toll_bps
         gc.collect()

@@ -11,6 +11,7 @@ from farebox.dialects.registry import CLIENTS, RELAYS
 from farebox.http.origin import Origin
 from farebox.routing.plan import Planner
 from farebox.vendors.connect import Connection, connect
+from farebox.vendors.google_token import GoogleTokens
 from farebox.vendors.registry import from_server
 from farebox.vendors.registry import load_builtin as load_vendors
 from farebox.vendors.types import Vendor
@@ -19,7 +20,7 @@ from farebox.vendors.types import Vendor
 class Prepared:
     """An endpoint made ready to be called: where to, with which head, in which dialect."""
 
-    __slots__ = ("client", "endpoint", "head_stream", "head_whole", "origin", "relay", "target")
+    __slots__ = ("_connection", "_head_stream", "_head_whole", "client", "endpoint", "origin", "relay", "target")
 
     def __init__(self, endpoint: Endpoint, connection: Connection) -> None:
         self.endpoint = endpoint
@@ -27,8 +28,16 @@ class Prepared:
         self.target: Target = connection.target(endpoint.vendor_model)
         self.client: ClientHalf = CLIENTS[endpoint.dialect]
         self.relay: Relay | None = RELAYS.get(endpoint.dialect)
-        self.head_whole: bytes = connection.head(self.client.path(self.target, stream=False))
-        self.head_stream: bytes = connection.head(self.client.path(self.target, stream=True))
+        self._connection = connection
+        self._head_whole = connection.head(self.client.path(self.target, stream=False))
+        self._head_stream = connection.head(self.client.path(self.target, stream=True))
+
+    def head(self, body: bytes, *, stream: bool, at_s: int) -> bytes:
+        """The request head for this body. Raises CredentialRejected while the vendor's access token is not there."""
+        connection = self._connection
+        if connection.changing:
+            return connection.signed_head(self.client.path(self.target, stream=stream), body, at_s=at_s)
+        return self._head_stream if stream else self._head_whole
 
 
 class World:
@@ -45,6 +54,10 @@ class World:
         self.live = frozenset(self._connections)
         self.planner = Planner(snapshot, live=self.live, dialects=frozenset(CLIENTS))
         self._prepared: dict[str, Prepared] = {}
+
+    def tokens(self) -> list[GoogleTokens]:
+        """The access tokens that must be kept fresh."""
+        return [connection.tokens for connection in self._connections.values() if connection.tokens is not None]
 
     def prepared(self, endpoint: Endpoint) -> Prepared:
         """The endpoint ready to be called; made once. It must be live, as every endpoint of a plan is."""
