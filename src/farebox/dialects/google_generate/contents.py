@@ -3,11 +3,11 @@ ids that fit. Refuses nothing: a part that nobody here knows is kept as it is.
 """
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from farebox.dialects.google_generate.media import media_of
-from farebox.dialects.google_generate.seals import ORIGIN, before, is_wrapped, unwrapped
-from farebox.dialects.google_generate.words import NAME, camel, invented_id
+from farebox.dialects.google_generate.seals import ORIGIN, before, is_wrapped, told, unwrapped
+from farebox.dialects.google_generate.words import FORMAT, NAME, camel, invented_id
 from farebox.dialects.shared.reader import Reader, is_null, members, objects
 from farebox.ir.request import (
     AnyPart,
@@ -25,6 +25,7 @@ from farebox.ir.request import (
 
 _encode = msgspec.json.encode
 _value = msgspec.json.Decoder().decode
+_EMPTY = Text(text="")
 
 
 def system(raw: Raw | None) -> tuple[Message, ...]:
@@ -46,6 +47,7 @@ class Contents:
         self._waiting: dict[str, list[str]] = {}
 
     def messages(self, contents: list[dict[str, Raw]]) -> list[Message]:
+        """Google's own library keeps a streamed answer as one content a chunk: neighbours of the model are one message."""
         out: list[Message] = []
         for index, given in enumerate(contents):
             fields = {camel(name): raw for name, raw in given.items() if not is_null(raw)}
@@ -54,14 +56,14 @@ class Contents:
             parts = self.parts(fields.pop("parts", None), str(index))
             extras: Extras = {NAME: fields} if fields else {}
             if role == "model":
-                out.append(Message(role=Role.ASSISTANT, parts=tuple(parts), extras=extras))
+                _answered(out, parts, extras)
                 continue
             results = [part for part in parts if isinstance(part, ToolResult)]
             if results and len(results) == len(parts):
                 out += [Message(role=Role.TOOL, parts=(part,), extras=extras) for part in results]
             else:
                 out.append(Message(role=Role.USER, parts=tuple(parts), extras=extras))
-        return out
+        return [_trimmed(message) for message in out]
 
     def parts(self, raw: Raw | None, where: str) -> list[AnyPart]:
         if raw is None or is_null(raw):
@@ -102,8 +104,6 @@ class Contents:
     @staticmethod
     def _text(text: str, signature: str, reader: Reader, *, thought: bool, out: list[AnyPart]) -> None:
         if signature and is_wrapped(signature):
-            while out and isinstance(out[-1], Reasoning) and out[-1].seal is None:
-                text = out.pop().text + text  # type: ignore[union-attr]
             part = unwrapped(signature, text)
             if part is not None:
                 out.append(part)
@@ -150,6 +150,46 @@ class Contents:
             failed=failed,
             extras=_extras(result, outer, "functionResponse"),
         )
+
+
+def _answered(out: list[Message], parts: list[AnyPart], extras: Extras) -> None:
+    """More of the model's: put to what it said right before, pieces of one text or thought joined."""
+    before = out[-1] if out and out[-1].role is Role.ASSISTANT and not extras and not out[-1].extras else None
+    said: list[AnyPart] = list(out.pop().parts) if before is not None else []
+    for part in parts:
+        _join(said, part)
+    out.append(Message(role=Role.ASSISTANT, parts=tuple(said), extras=extras))
+
+
+def _trimmed(message: Message) -> Message:
+    """Without the empty text that ends a stream; a signature on it is kept by the sealed part before it."""
+    ends_empty = message.role is Role.ASSISTANT and len(message.parts) > 1 and message.parts[-1] == _EMPTY
+    return structs.replace(message, parts=message.parts[:-1]) if ends_empty else message
+
+
+def _join(said: list[AnyPart], part: AnyPart) -> None:
+    last = said[-1] if said else None
+    if isinstance(part, Reasoning) and part.origin is not None and part.origin.format != FORMAT:
+        # A foreign seal, unwrapped: the thought that it seals came before it, in plain pieces.
+        text = part.text or part.summary
+        while said and isinstance(said[-1], Reasoning) and said[-1].seal is None:
+            thought = said.pop()
+            text = (thought.text if isinstance(thought, Reasoning) else "") + text
+        said.append(told(part, text))
+    elif _plain_text(part) and _plain_text(last) and not _signed(said):
+        said[-1] = structs.replace(part, text=last.text + part.text)  # type: ignore[union-attr]
+    else:
+        said.append(part)
+
+
+def _plain_text(part: AnyPart | None) -> bool:
+    return isinstance(part, Text) and not part.extras
+
+
+def _signed(said: list[AnyPart]) -> bool:
+    """Whether the last part bears a signature: the sealed part right before it says so."""
+    seal = said[-2].seal if len(said) > 1 and isinstance(said[-2], Reasoning) else None
+    return seal is not None and seal.form == "encrypted" and not seal.item_id
 
 
 def _extras(inner: Reader, outer: Reader, kind: str) -> Extras:

@@ -39,7 +39,6 @@ def wrapped(part: Reasoning) -> str:
         "k": seal.form,
         "d": seal.data,
         "i": seal.item_id,
-        "s": bool(part.summary),
     }
     return base64.b64encode(_PREFIX + msgspec.json.encode(inner)).decode()
 
@@ -55,8 +54,13 @@ def unwrapped(signature: str, text: str) -> Reasoning | None:
         inner: Any = msgspec.json.decode(plain[len(_PREFIX) :])
         seal = Seal(str(inner["k"]), str(inner["d"]), str(inner["i"]))
         origin = Origin(NAME, format=str(inner["f"]))
-        if inner["s"]:
-            return Reasoning(summary=text, seal=seal, origin=origin)
-        return Reasoning(text=text, seal=seal, origin=origin)
+        return told(Reasoning(seal=seal, origin=origin), text)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def told(part: Reasoning, text: str) -> Reasoning:
+    """The part with what can be read of it: beside an encrypted thought that is its summary, else the thought itself."""
+    if part.seal is not None and part.seal.form == "encrypted":
+        return msgspec.structs.replace(part, summary=text)
+    return msgspec.structs.replace(part, text=text)

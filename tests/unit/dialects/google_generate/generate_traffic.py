@@ -137,10 +137,14 @@ def _contents(contents: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 parts.append(part)
         if not parts:
             continue
-        if out and out[-1]["role"] == role:
-            out[-1]["parts"] += parts
-        else:
-            out.append({"role": role, "parts": parts})
+        if not out or out[-1]["role"] != role:
+            out.append({"role": role, "parts": []})
+        for part in parts:
+            last = out[-1]["parts"][-1] if out[-1]["parts"] else {}
+            if role == "model" and part.keys() == last.keys() == {"text"}:
+                out[-1]["parts"][-1] = {"text": last["text"] + part["text"]}
+            else:
+                out[-1]["parts"].append(part)
     return out
 
 

@@ -265,9 +265,12 @@ def test_a_foreign_seal_survives_a_gemini_client(redacted: bool) -> None:
     encoder = SERVER.stream(envelope())
     out = b"".join(encoder.feed([event]) for event in claude(redacted)) + encoder.finish(CHARGE)
     parts = [part for document in documents(out) for part in document["candidates"][0]["content"]["parts"]]
-    body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}, {"role": "model", "parts": parts}]}
+    # Google's own library keeps each chunk as a content of its own.
+    model = [{"role": "model", "parts": [part]} for part in parts]
+    body = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}, *model]}
     opened = SERVER.with_path(SERVER.open(json.dumps(body).encode()), "a/b", stream=True)
     assert not opened.relayable
+    assert len(SERVER.decode(opened).messages) == 2
     sealed = [part for part in SERVER.decode(opened).messages[1].parts if isinstance(part, Reasoning)]
     assert len(sealed) == 1
     assert sealed[0].origin is not None
@@ -406,3 +409,34 @@ def test_media_of_a_result_stand_where_the_model_takes_them() -> None:
     assert new["contents"][1]["parts"][0]["functionResponse"]["parts"] == [blob]
     old, _ = from_chat(asked(*messages))
     assert old["contents"][1]["parts"][1] == blob
+
+
+def test_the_history_of_googles_library_is_one_answer() -> None:
+    chunks = [{"text": "Hel"}, {"text": "lo"}, {"text": "", "thoughtSignature": "c2lnbg=="}, {"text": ""}]
+    body = {"contents": [{"role": "model", "parts": [part]} for part in chunks]}
+    out, warnings = to_chat(body)
+    assert [message["role"] for message in out["messages"]] == ["assistant"]
+    assert out["messages"][0]["reasoning_details"][0]["data"] == "c2lnbg=="
+    assert out["messages"][0]["content"] == "Hello"
+    assert warnings == []
+    opened = SERVER.with_path(SERVER.open(json.dumps(body).encode()), "a/b", stream=False)
+    back = json.loads(CLIENT.encode(SERVER.decode(opened), THREE)[0])
+    assert back["contents"] == [{"role": "model", "parts": [{"text": "Hello"}, chunks[2]]}]
+
+
+def test_a_summary_beside_an_encrypted_thought_survives_a_gemini_client() -> None:
+    origin = Origin("openai_responses", format="openai-responses-v1")
+    events: list[Event] = [
+        PartStarted(0, Reasoning(origin=origin)), ReasoningDelta(0, "In short", summary=True),
+        SealDelta(0, Seal("encrypted", "gAAA", "rs_1")), PartEnded(0),
+        ChoiceEnded(reason=FinishReason.STOP), Finished(),
+    ]  # fmt: skip
+    encoder = SERVER.stream(envelope())
+    out = encoder.feed(events) + encoder.finish(CHARGE)
+    parts = [part for document in documents(out) for part in document["candidates"][0]["content"]["parts"]]
+    opened = SERVER.with_path(
+        SERVER.open(json.dumps({"contents": [{"role": "model", "parts": parts}]}).encode()), "a/b", stream=False
+    )
+    part = SERVER.decode(opened).messages[0].parts[0]
+    assert isinstance(part, Reasoning)
+    assert (part.summary, part.text, part.seal) == ("In short", "", Seal("encrypted", "gAAA", "rs_1"))

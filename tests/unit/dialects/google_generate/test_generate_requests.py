@@ -228,3 +228,9 @@ def test_a_result_that_failed_is_known() -> None:
     assert isinstance(result, ToolResult)
     assert result.failed
     assert encoded(body) == body
+
+
+def test_a_signature_on_an_empty_text_is_not_given_to_the_next() -> None:
+    signed = {"text": "", "thoughtSignature": "c2ln"}
+    body = {"contents": [{"role": "model", "parts": [part]} for part in ({"text": "a"}, signed, {"text": "b"})]}
+    assert encoded(body) == {"contents": [{"role": "model", "parts": [{"text": "a"}, signed, {"text": "b"}]}]}
