@@ -101,6 +101,8 @@ def test_the_catalogue_names_it_with_its_licence(client: OpenAI, house: House) -
     assert {float(price) for price in model["pricing"].values()} == {0.0}
     endpoints = house.call("GET", f"/api/v1/models/{SLUG}/endpoints")[1]["data"]["endpoints"]
     assert [endpoint["provider_name"] for endpoint in endpoints] == [PROVIDER_NAME]
+    assert "structured_outputs" in endpoints[0]["supported_parameters"]
+    assert "tools" not in endpoints[0]["supported_parameters"]
     providers = {provider["slug"]: provider["name"] for provider in house.call("GET", "/api/v1/providers")[1]["data"]}
     assert providers[PROVIDER] == PROVIDER_NAME
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from farebox.app import local_model
+from farebox.catalogue.snapshot import COMMON_PARAMETERS
 from farebox.catalogue.types import Server, ServerModel
 from farebox.money.amounts import pico_from_usd
 from farebox.settings import OtherServer, ServedModel, Settings
@@ -99,7 +100,9 @@ def local(url: str, *, context_tokens: int, packaged: bool) -> Offer:
         context_length=min(context_tokens, local_model.CONTEXT_TRAINED),
         licence=local_model.LICENCE,
         hf_id=local_model.HF_ID,
-        features=frozenset({"tools", "structured_outputs"}),
+        # The template in the packaged weights has no place for tools, and the engine then ignores even a forced one.
+        parameters=COMMON_PARAMETERS - {"tools", "tool_choice", "parallel_tool_calls"},
+        features=frozenset({"structured_outputs"}),
     )
     return Offer(server=server, models=(model,))
 
