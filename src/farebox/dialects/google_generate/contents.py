@@ -162,9 +162,11 @@ def _answered(out: list[Message], parts: list[AnyPart], extras: Extras) -> None:
 
 
 def _trimmed(message: Message) -> Message:
-    """Without the empty text that ends a stream; a signature on it is kept by the sealed part before it."""
-    ends_empty = message.role is Role.ASSISTANT and len(message.parts) > 1 and message.parts[-1] == _EMPTY
-    return structs.replace(message, parts=message.parts[:-1]) if ends_empty else message
+    """Without the empty texts that end a stream; a signature on one is kept by the sealed part before it."""
+    parts = message.parts
+    while message.role is Role.ASSISTANT and len(parts) > 1 and parts[-1] == _EMPTY:
+        parts = parts[:-1]
+    return message if parts is message.parts else structs.replace(message, parts=parts)
 
 
 def _join(said: list[AnyPart], part: AnyPart) -> None:
