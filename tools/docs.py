@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 from farebox.api import house, keys, listings
 from farebox.api.pages import PREFIXES
 from farebox.cli.main import COMMANDS, GROUPS, overview
-from farebox.gateway.routes import table
+from farebox.gateway.routes import PATHS_WITH_MODELS, Routes
 from farebox.ir.errors import AttemptError, FareboxError, leaves
 from farebox.settings.schema import fields
 from farebox.vendors.registry import load_builtin
@@ -71,9 +71,11 @@ def http() -> str:
     out = "# HTTP\n\n" + NOTICE
     out += "Credentials: `Authorization: Bearer sk-farebox-v1-…`. Every versioned path is served below each of "
     out += " and ".join(f"`{prefix}`" for prefix in PREFIXES) + ".\n\n## Inference\n\n" + head("path", "speaks")
-    for path, route in table().items():
-        if path.startswith(PREFIXES[1] + "/"):
+    for path, route in Routes().fixed.items():
+        if not path.startswith(PREFIXES[0] + "/"):
             out += row(f"`POST {path}`", f"`{route.server.name}`")
+    for path, dialect in PATHS_WITH_MODELS:
+        out += row(f"`POST {path}`", f"`{dialect}`")
     out += "\n## Everything else\n\n" + head("path", "who", "does")
     control = MagicMock()
     for page in [*house.pages(control), *keys.pages(control), *listings.pages(control)]:

@@ -56,7 +56,7 @@ class Runner:
         clock: Callable[[], float],
     ) -> None:
         self._config = config
-        self._pool = pool
+        self.pool = pool
         self._books = books
         self._health = health
         self._budget = budget
@@ -173,7 +173,7 @@ class Runner:
         head = prepared.head(body, stream=generation.opened.stream, at_s=generation.created_s)
         generation.sent_at = generation.progress_at = self._clock()
         generation.response = None
-        response = await self._pool.send(prepared.origin, head, body, self._config.timeouts)
+        response = await self.pool.send(prepared.origin, head, body, self._config.timeouts)
         generation.response = response
         try:
             if response.status != 200:

@@ -4,19 +4,24 @@ Everything that is not inference goes to the front door. This is the request bou
 here as an answer in the client's dialect, never as a broken connection.
 """
 
+import random
+import time
 from collections.abc import Callable
 
 import structlog
 
 from farebox.accounts.types import Caller
+from farebox.dialects.bedrock_converse.halves import ERROR_HEADER, ConverseServer
 from farebox.dialects.ports import Opened
+from farebox.gateway import counting
 from farebox.gateway.attempts import Runner
+from farebox.gateway.counting import CountRoute
 from farebox.gateway.front import FrontDoor
 from farebox.gateway.generation import Generation
 from farebox.gateway.ids import new_generation_id
 from farebox.gateway.keys import KeyCache, credential
 from farebox.gateway.meter import prompt_estimate
-from farebox.gateway.replies import PREFLIGHT, error_head
+from farebox.gateway.replies import PREFLIGHT, error_head, json_head
 from farebox.gateway.routes import Route, Routes
 from farebox.gateway.settle import Bookkeeper
 from farebox.gateway.world import World
@@ -59,30 +64,32 @@ class Gateway:
         self._front = front
         self._counters = counters
         self._retry_after_s = retry_after_s
+        self._dice = random.Random()  # noqa: S311 - spreads load, keeps no secret
         self._routes = Routes()
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request."""
         route = self._routes.find(request.path, request.query)
-        if route is None:
+        count = counting.find(request.path) if route is None and "ount" in request.path else None
+        if route is None and count is None:
             await self._front.handle(request, reply)
             return
         generation_id = new_generation_id()
         try:
-            await self._generate(route, generation_id, request, reply)
+            if route is not None:
+                await self._generate(route, generation_id, request, reply)
+            elif count is not None:
+                await self._count(count, generation_id, request, reply)
         except FareboxError as error:
-            self._refuse(route, generation_id, reply, error)
+            self._refuse(route or count, generation_id, reply, error)
         except Exception as error:
             # The request boundary: a defect of ours is logged with its trace and told as 500, nothing else.
             log.exception("defect", generation=generation_id, kind=type(error).__name__)
-            self._refuse(route, generation_id, reply, InvariantBroken())
+            self._refuse(route or count, generation_id, reply, InvariantBroken())
 
     async def _generate(self, route: Route, generation_id: str, request: Request, reply: Reply) -> None:
-        if request.method != "POST":
-            if request.method == "OPTIONS":
-                reply.send(204, PREFLIGHT, b"")
-                return
-            raise MethodNotAllowed("Send a POST request.")
+        if request.method != "POST" and _preflight(request, reply):
+            return
         caller = await self._caller(request)
         _require_json(request)
         opened = route.open(request.body)
@@ -91,8 +98,24 @@ class Gateway:
             raise Unavailable(retry_after_s=1.0)
         generation = Generation(generation_id, route, request, reply, caller)
         generation.opened = opened
-        generation.plan = self._plan(world, route, generation, caller, opened)
+        generation.plan, warnings = self._plan(world, route.kind, caller, opened, at_s=generation.created_s)
+        generation.warnings += warnings
         await self._runner.run(generation, world)
+
+    async def _count(self, route: CountRoute, request_id: str, request: Request, reply: Reply) -> None:
+        if request.method != "POST" and _preflight(request, reply):
+            return
+        caller = await self._caller(request)
+        _require_json(request)
+        opened = route.open(request.body)
+        world = self.world
+        if world is None:
+            raise Unavailable(retry_after_s=1.0)
+        at_s = int(time.time())
+        plan, _ = self._plan(world, route.kind, caller, opened, at_s=at_s)
+        prepared = world.prepared(plan.candidates[0].endpoint)
+        answer = await counting.count(route, opened, prepared, self._runner.pool, at_s=at_s)
+        reply.send(200, json_head(request_id), answer)
 
     async def _caller(self, request: Request) -> Caller:
         secret = credential(request.headers)
@@ -105,17 +128,20 @@ class Gateway:
             raise Forbidden("This key may manage, not infer.")
         return caller
 
-    def _plan(self, world: World, route: Route, generation: Generation, caller: Caller, opened: Opened) -> Plan:
-        created_s = generation.created_s
-        if caller.expires_s is not None and caller.expires_s <= created_s:
+    def _plan(
+        self, world: World, kind: str, caller: Caller, opened: Opened, *, at_s: int
+    ) -> tuple[Plan, list[tuple[str, str, str]]]:
+        """The plan, never empty, and what was odd about the caller's preferences."""
+        if caller.expires_s is not None and caller.expires_s <= at_s:
             raise Unauthenticated("This API key has expired.")
         preferences = NO_PREFERENCES
+        odd: list[tuple[str, str, str]] = []
         if opened.provider is not None:
             preferences, warnings = parse_preferences(opened.provider)
-            generation.warnings += [(warning.code, warning.path, warning.message) for warning in warnings]
+            odd = [(warning.code, warning.path, warning.message) for warning in warnings]
         wish = Wish(
             models=opened.models,
-            kind=route.kind,
+            kind=kind,
             parameters=opened.parameters,
             modalities=opened.modalities,
             prompt_bound=prompt_estimate(opened),
@@ -125,18 +151,30 @@ class Gateway:
             allowed_models=caller.models,
             allowed_providers=caller.providers,
         )
-        plan = world.planner.plan(wish, self._runner.standing, at_s=created_s, seed=hash(generation.id) & 0xFFFFFFFF)
+        plan = world.planner.plan(wish, self._runner.standing, at_s=at_s, seed=self._dice.getrandbits(32))
         if not plan.candidates:
             wait = self._retry_after_s([exclusion.endpoint for exclusion in plan.exclusions])
             raise refusal(plan, wish, retry_after_s=wait)
-        return plan
+        return plan, odd
 
-    def _refuse(self, route: Route, generation_id: str, reply: Reply, error: FareboxError) -> None:
+    def _refuse(self, route: Route | CountRoute | None, generation_id: str, reply: Reply, error: FareboxError) -> None:
         self._counters.inc(sample("farebox_refusals_total", status=str(error.status), code=error.code))
-        if reply.started:
+        if reply.started or route is None:
             reply.fail(error)
             return
-        reply.send(error.status, error_head(generation_id, error), route.server.error(error, generation_id))
+        server = route.server
+        head = error_head(generation_id, error)
+        if isinstance(server, ConverseServer):
+            head += b"%b: %b\r\n" % (ERROR_HEADER, server.error_type(error).encode("ascii"))
+        reply.send(error.status, head, server.error(error, generation_id))
+
+
+def _preflight(request: Request, reply: Reply) -> bool:
+    """Answers what a browser asks before it posts. Raises MethodNotAllowed for every other method."""
+    if request.method != "OPTIONS":
+        raise MethodNotAllowed("Send a POST request.")
+    reply.send(204, PREFLIGHT, b"")
+    return True
 
 
 def _require_json(request: Request) -> None:

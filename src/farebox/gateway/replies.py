@@ -52,16 +52,21 @@ def warnings_text(warnings: list[tuple[str, str, str]]) -> bytes:
     return text.encode("ascii", "replace").replace(b"\r", b"").replace(b"\n", b"")[:2048]
 
 
-def error_head(generation_id: str, error: FareboxError) -> bytes:
-    """Headers of an error answer."""
-    identity = generation_id.encode()
-    head = b"%s%sX-Generation-Id: %b\r\nX-Request-Id: %b\r\nRequest-Id: %b\r\n" % (
+def json_head(request_id: str) -> bytes:
+    """Headers of a JSON answer that is no generation's."""
+    identity = request_id.encode()
+    return b"%s%sX-Generation-Id: %b\r\nX-Request-Id: %b\r\nRequest-Id: %b\r\n" % (
         _JSON,
         _CORS,
         identity,
         identity,
         identity,
     )
+
+
+def error_head(generation_id: str, error: FareboxError) -> bytes:
+    """Headers of an error answer."""
+    head = json_head(generation_id)
     if error.retry_after_s is not None:
         head += b"Retry-After: %d\r\n" % max(1, -int(-error.retry_after_s // 1))
     elif error.status == 503:

@@ -55,8 +55,17 @@ _PATHS = (
     ("/responses", "openai_responses", "responses", "chat"),
     ("/messages", "anthropic_messages", "messages", "chat"),
 )
+# As people read them; the patterns below are what is matched. Without `alt=sse` a stream is one JSON array.
+PATHS_WITH_MODELS = (
+    ("/v1beta/models/{model}:generateContent", "google_generate"),
+    ("/v1beta/models/{model}:streamGenerateContent", "google_generate"),
+    ("/v1beta/models/{model}:countTokens", "google_generate"),
+    ("/v1/messages/count_tokens", "anthropic_messages"),
+    ("/bedrock/model/{model}/converse", "bedrock_converse"),
+    ("/bedrock/model/{model}/converse-stream", "bedrock_converse"),
+)
 # The house's own prefixes, and those under which a vendor's own library looks for its API.
-_PREFIXES = ("/v1", "/api/v1", "/openai/v1", "/anthropic/v1", "/anthropic", "/api")
+_PREFIXES = ("/v1", "/api/v1", "/openai/v1", "/anthropic/v1")
 _GENERATE = re.compile(
     r"(?:/genai)?/v1(?:beta)?/models/(?P<model>[^:]+(?::[a-z]+)*):(?P<verb>generateContent|streamGenerateContent)"
 )
@@ -97,7 +106,5 @@ class Routes:
 
 
 def _belongs(prefix: str, dialect: str) -> bool:
-    """Whether a dialect is spoken below a vendor's own prefix. `/api` and `/anthropic` are bases without a version in them."""
-    if prefix == "/openai/v1":
-        return dialect.startswith("openai_")
-    return dialect == "anthropic_messages" and prefix.startswith("/anthropic/")
+    """Whether a dialect is spoken below a vendor's own prefix."""
+    return dialect.startswith("openai_") if prefix == "/openai/v1" else dialect == "anthropic_messages"

@@ -34,10 +34,13 @@ class Prepared:
 
     def head(self, body: bytes, *, stream: bool, at_s: int) -> bytes:
         """The request head for this body. Raises CredentialRejected while the vendor's access token is not there."""
-        connection = self._connection
-        if connection.changing:
-            return connection.signed_head(self.client.path(self.target, stream=stream), body, at_s=at_s)
+        if self._connection.changing:
+            return self.head_for(self.client.path(self.target, stream=stream), body, at_s=at_s)
         return self._head_stream if stream else self._head_whole
+
+    def head_for(self, path: str, body: bytes, *, at_s: int) -> bytes:
+        """The request head for another path of the same vendor."""
+        return self._connection.signed_head(path, body, at_s=at_s)
 
 
 class World:
