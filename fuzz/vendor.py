@@ -5,6 +5,7 @@ import asyncio
 from farebox.http.exchange import VendorConnection
 from farebox.http.limits import ClientLimits, Timeouts
 from farebox.http.origin import Origin
+from farebox.http.outbox import Outbox
 from farebox.ir.errors import AttemptError
 from fuzz.transports import Nowhere, loop_that_complains, pieces, turn
 
@@ -21,6 +22,7 @@ class Keeper:
     def __init__(self) -> None:
         self.under_way = 0
         self.alarms = 0
+        self.outbox = Outbox(LOOP)
 
     def began(self, connection: VendorConnection) -> None:
         self.under_way += 1

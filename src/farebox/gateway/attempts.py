@@ -17,7 +17,7 @@ from farebox.gateway.generation import CANCELLED, OK, Generation
 from farebox.gateway.health import HealthBook
 from farebox.gateway.passage import CrossedStream
 from farebox.gateway.replies import Heads, final_error
-from farebox.gateway.routes import SSE
+from farebox.gateway.routes import JSON, SSE
 from farebox.gateway.settle import Bookkeeper
 from farebox.gateway.world import Prepared, World
 from farebox.http.pool import Pool
@@ -200,7 +200,10 @@ class Runner:
 
     @staticmethod
     def _relayed(generation: Generation, prepared: Prepared) -> bool:
-        return generation.opened.relayable and generation.route.server.name == prepared.endpoint.dialect
+        route = generation.route
+        # A stream as one JSON array is a framing that no vendor is asked for.
+        array = route.stream_type is JSON and generation.opened.stream
+        return generation.opened.relayable and route.server.name == prepared.endpoint.dialect and not array
 
     async def _refused(self, response: Response, prepared: Prepared) -> AttemptError:
         """The vendor's refusal as an error of ours; a redirect is never followed."""

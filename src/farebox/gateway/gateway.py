@@ -18,7 +18,7 @@ from farebox.gateway.attempts import Runner
 from farebox.gateway.counting import CountRoute
 from farebox.gateway.front import FrontDoor
 from farebox.gateway.generation import Generation
-from farebox.gateway.ids import new_generation_id
+from farebox.gateway.ids import Ids
 from farebox.gateway.keys import KeyCache, credential
 from farebox.gateway.meter import prompt_estimate
 from farebox.gateway.replies import PREFLIGHT, error_head, json_head
@@ -64,6 +64,7 @@ class Gateway:
         self._front = front
         self._counters = counters
         self._retry_after_s = retry_after_s
+        self._ids = Ids()
         self._dice = random.Random()  # noqa: S311 - spreads load, keeps no secret
         self._routes = Routes()
 
@@ -74,7 +75,7 @@ class Gateway:
         if route is None and count is None:
             await self._front.handle(request, reply)
             return
-        generation_id = new_generation_id()
+        generation_id = self._ids.new()
         try:
             if route is not None:
                 await self._generate(route, generation_id, request, reply)

@@ -11,6 +11,7 @@ import httptools
 from farebox.http.coding import inflater
 from farebox.http.limits import ClientLimits, Timeouts
 from farebox.http.origin import Origin
+from farebox.http.outbox import Outbox
 from farebox.http.response import Response
 from farebox.ir.errors import AttemptError, Cut, FirstByteTimeout, Garbled, IdleTimeout
 
@@ -22,11 +23,16 @@ class Stale(AttemptError):
     """A kept connection was closed by the vendor before any byte of the answer; sent again on a fresh one."""
 
 
+LOOKED_S = 0.02
+"""An idle connection younger than this was read by the loop since its answer, or will be before the next."""
+
+
 class Keeper(Protocol):
     """What a connection needs of its pool."""
 
     limits: ClientLimits
     alarms: int
+    outbox: Outbox
 
     def began(self, connection: "VendorConnection") -> None: ...
     def ended(self, connection: "VendorConnection", *, reusable: bool) -> None: ...
@@ -105,16 +111,21 @@ class VendorConnection(asyncio.Protocol):
         else:
             self.deadline = now + timeouts.first_byte_s
             if not size and head.startswith((b"GET ", b"HEAD ")):
-                transport.write(head + b"\r\n")
+                request = head + b"\r\n"
             else:
-                transport.write(b"%sContent-Length: %d\r\n\r\n%s" % (head, size, body))
+                request = b"%sContent-Length: %d\r\n\r\n%s" % (head, size, body)
+            self.keeper.outbox.put(transport, request)
         self.keeper.began(self)
         return response
 
-    def quiet(self) -> bool:
-        """True if nothing has arrived on the idle connection, not even something the loop has not seen yet."""
+    def quiet(self, *, idle_s: float) -> bool:
+        """True if nothing has arrived on the idle connection, not even something the loop has not seen yet. Right after an
+        answer the loop has just looked; the system call is for connections that lay idle.
+        """
         if self.lost or self.transport.is_closing():
             return False
+        if idle_s < LOOKED_S:
+            return True
         return self._poll is None or not self._poll(0)
 
     def drop(self, error: AttemptError) -> None:

@@ -11,6 +11,7 @@ import httptools
 from farebox.http.framing import METHODS, ONCE, Refused, check_body, host_name, refused, split_target, wants_continue
 from farebox.http.limits import Limits
 from farebox.http.messages import Request
+from farebox.http.outbox import Outbox
 from farebox.http.reply import Reply, StatusLines
 from farebox.ir.errors import FareboxError
 
@@ -45,6 +46,7 @@ class Board:
         "limits",
         "lines",
         "loop",
+        "outbox",
         "targets",
     )
 
@@ -58,6 +60,7 @@ class Board:
         self.draining = False
         self.emptied: asyncio.Event | None = None
         self.loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self.loop)
         self.known: set[bytes] = set()
         self.targets: dict[bytes, tuple[bytes, str, bytes]] = {}
 

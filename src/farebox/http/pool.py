@@ -8,6 +8,7 @@ from farebox.http.connect import Dialler, Policy
 from farebox.http.exchange import Stale, VendorConnection
 from farebox.http.limits import ClientLimits, Timeouts
 from farebox.http.origin import Origin
+from farebox.http.outbox import Outbox
 from farebox.http.response import Response
 from farebox.http.tls import client_context
 from farebox.ir.errors import Unreachable
@@ -28,6 +29,7 @@ class Pool:
         "_tls",
         "alarms",
         "limits",
+        "outbox",
     )
 
     def __init__(
@@ -96,9 +98,10 @@ class Pool:
 
     def _take(self, origin: Origin) -> VendorConnection | None:
         kept = self._idle.get(origin)
+        now = self._loop.time() if self._loop is not None else 0.0
         while kept:
             connection = kept.pop()
-            if connection.quiet():
+            if connection.quiet(idle_s=now - connection.idle_since):
                 return connection
             connection.lost = True
             connection.transport.abort()
@@ -108,6 +111,7 @@ class Pool:
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
+            self.outbox = Outbox(loop)
         if len(self._active) >= self.limits.connections:
             raise Unreachable("The house has too many connections in use.")
         if self._dialler is None:

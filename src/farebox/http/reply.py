@@ -4,6 +4,7 @@ import asyncio
 from typing import Protocol
 
 from farebox.http.messages import status_line
+from farebox.http.outbox import Outbox
 from farebox.ir.errors import FareboxError
 
 JOIN_BYTES = 65_536
@@ -38,6 +39,7 @@ class Wire(Protocol):
     """What a reply needs of the connection that it answers on."""
 
     transport: asyncio.Transport
+    outbox: Outbox
     lines: StatusLines
     write_paused: bool
 
@@ -94,8 +96,9 @@ class Reply:
             body = b""
         self._head = b""
         if len(body) <= JOIN_BYTES:
-            wire.transport.write(head + body)
+            self._put(head + body)
         else:
+            wire.outbox.flush()
             wire.transport.write(head)
             wire.transport.write(body)
         if self.paused:
@@ -122,7 +125,7 @@ class Reply:
         head = self._head
         out = b"%s%x\r\n%s\r\n" % (head, len(data), data) if self._chunked else b"%s%s" % (head, data)
         self._head = b""
-        self._wire.transport.write(out)
+        self._put(out)
         if self.paused:
             self._wire.wrote(len(out))
 
@@ -141,7 +144,7 @@ class Reply:
             out = b"%s0\r\n\r\n" % head
         self._head = b""
         self.finished = True
-        self._wire.transport.write(out)
+        self._put(out)
         if self.paused:
             self._wire.wrote(len(out))
         self._wire.answered(close=self._close)
@@ -160,6 +163,15 @@ class Reply:
             return
         headers, body = self._wire.describe(error)
         self.send(error.status, headers, body)
+
+    def _put(self, data: bytes) -> None:
+        """To the kernel with the other writes of this pass; at once where the connection is to be closed behind it."""
+        wire = self._wire
+        if self._close:
+            wire.outbox.flush()
+            wire.transport.write(data)
+        else:
+            wire.outbox.put(wire.transport, data)
 
     def _connection(self) -> bytes:
         if not self._keep or self._wire.closes_after():

@@ -85,6 +85,7 @@ class Server:
         if board is None:
             return
         board.draining = True
+        board.outbox.flush()
         board.emptied = asyncio.Event()
         for connection in list(board.connections):
             if connection.idle:

@@ -33,6 +33,7 @@ class ClientConnection(RequestParser, asyncio.Protocol):
         "backlog",
         "lines",
         "lingering",
+        "outbox",
         "stalled_at",
         "transport",
         "write_paused",
@@ -43,6 +44,7 @@ class ClientConnection(RequestParser, asyncio.Protocol):
     def __init__(self, board: Board) -> None:
         super().__init__(board)
         self.lines = board.lines
+        self.outbox = board.outbox
         self.lingering = False
         self.write_paused = False
         self.backlog = 0
@@ -210,6 +212,7 @@ class ClientConnection(RequestParser, asyncio.Protocol):
     # --- what the parser tells ------------------------------------------------------------------------------------
 
     def go_on(self) -> None:
+        self.outbox.flush()
         self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def deliver(self, request: Request, keep: bool, version: str) -> None:
@@ -287,6 +290,7 @@ class ClientConnection(RequestParser, asyncio.Protocol):
 
     def _refuse(self, verdict: Refused) -> None:
         """Answer with the error, stop sending, and let the input run out for a moment so that the answer arrives."""
+        self.outbox.flush()
         headers, body = self.board.describe(verdict.error)
         head = b"%s%sConnection: close\r\nContent-Length: %d\r\n\r\n"
         self.transport.write(head % (self.lines.line(verdict.status), headers, len(body)) + body)
@@ -294,6 +298,7 @@ class ClientConnection(RequestParser, asyncio.Protocol):
 
     def _finish(self) -> None:
         """No request will be read any more: end the sending side, swallow the rest of the input, then close."""
+        self.outbox.flush()
         self._deaf = True
         self._pending = self._stash = None
         if self.lingering or self.transport.is_closing():

@@ -264,9 +264,9 @@ def test_bytes_the_loop_has_not_seen_yet_also_retire_it() -> None:
             pool = Pool(limits=ClientLimits())
             await (await ask(pool, port)).read(9)
             (kept,) = pool._idle[Origin("http", "127.0.0.1", port)]
-            assert kept.quiet()
+            assert kept.quiet(idle_s=1.0)
             kept._poll = lambda _: [(1, 1)]
-            assert not kept.quiet()
+            assert not kept.quiet(idle_s=1.0)
             assert await (await ask(pool, port)).read(9) == b"ok"
             assert kept.lost
             await pool.close()
