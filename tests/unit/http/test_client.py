@@ -267,6 +267,7 @@ def test_bytes_the_loop_has_not_seen_yet_also_retire_it() -> None:
             assert kept.quiet(idle_s=1.0)
             kept._poll = lambda _: [(1, 1)]
             assert not kept.quiet(idle_s=1.0)
+            kept.idle_since -= 1.0
             assert await (await ask(pool, port)).read(9) == b"ok"
             assert kept.lost
             await pool.close()
