@@ -5,6 +5,8 @@ Refuses to fetch anything: control sends the snapshot, the environment holds the
 
 from collections.abc import Mapping
 
+import msgspec
+
 from farebox.catalogue.types import Endpoint, Snapshot
 from farebox.dialects.ports import ClientHalf, Relay, Target
 from farebox.dialects.registry import CLIENTS, RELAYS
@@ -55,8 +57,21 @@ class World:
             if connection is not None:
                 self._connections[name] = connection
         self.live = frozenset(self._connections)
-        self.planner = Planner(snapshot, live=self.live, dialects=frozenset(CLIENTS))
+        self.planner = Planner(self._within_reach(snapshot), live=self.live, dialects=frozenset(CLIENTS))
         self._prepared: dict[str, Prepared] = {}
+
+    def _within_reach(self, snapshot: Snapshot) -> Snapshot:
+        """Without the endpoints of regions that the configured addresses don't serve: another region has another price."""
+        bound = {name: each for name, each in self._connections.items() if each.location}
+        if not bound:
+            return snapshot
+        return msgspec.structs.replace(
+            snapshot,
+            endpoints={
+                slug: tuple(e for e in offers if e.vendor not in bound or bound[e.vendor].serves(e.region))
+                for slug, offers in snapshot.endpoints.items()
+            },
+        )
 
     def tokens(self) -> list[GoogleTokens]:
         """The access tokens that must be kept fresh."""

@@ -29,6 +29,18 @@ _AWS_SERVICES = {"bedrock-runtime": "bedrock", "runtime": "sagemaker"}
 _AWS_HOST = re.compile(r"([a-z0-9-]+)\..*?\b([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)\Z")
 
 
+# Where an inference profile named by a group of regions may be called from (AWS's naming, as of 2026-11).
+_REGION_GROUPS = {
+    "us": ("us-",),
+    "eu": ("eu-", "europe-"),
+    "apac": ("ap-",),
+    "jp": ("ap-northeast-1", "ap-northeast-3"),
+    "au": ("ap-southeast-2", "ap-southeast-4"),
+    "ca": ("ca-",),
+}
+_EVERYWHERE = frozenset((None, "global", "in-region"))
+
+
 class NotLive(Exception):
     """Why a vendor can't be reached from here; one sentence for the operator, without secrets."""
 
@@ -40,7 +52,7 @@ class Connection:
     any, must be kept fresh by whoever does the IO.
     """
 
-    __slots__ = ("_base_path", "_common", "_heads", "_targets", "origin", "signer", "tokens", "vendor")
+    __slots__ = ("_base_path", "_common", "_heads", "_targets", "location", "origin", "signer", "tokens", "vendor")
 
     def __init__(
         self,
@@ -54,6 +66,7 @@ class Connection:
         self.signer = signer
         self.tokens = tokens
         self.vendor = vendor
+        self.location = ""
         self.origin, self._base_path = origin_of(base_url)
         self._common = _common_lines(vendor, self.origin, secret)
         self._heads: dict[tuple[str, str], bytes] = {}
@@ -70,6 +83,12 @@ class Connection:
             if len(self._heads) < HEADS_MAX:
                 self._heads[(method, path)] = found
         return found
+
+    def serves(self, region: str | None) -> bool:
+        """Whether an endpoint of this region can be called at the address that is configured."""
+        if region in _EVERYWHERE or not self.location:
+            return True
+        return self.location.startswith(_REGION_GROUPS.get(region or "", (region or "",)))
 
     @property
     def changing(self) -> bool:
@@ -126,6 +145,14 @@ def connect(vendor: Vendor, environ: Mapping[str, str]) -> Connection | None:
 
 def must_connect(vendor: Vendor, environ: Mapping[str, str]) -> Connection:
     """The connection to a vendor. Raises `NotLive` with the reason."""
+    connection = _connected(vendor, environ)
+    variable = vendor.variables.get("region") or vendor.variables.get("location")
+    if variable is not None:
+        connection.location = environ.get(variable.env, "").strip() or variable.default
+    return connection
+
+
+def _connected(vendor: Vendor, environ: Mapping[str, str]) -> Connection:
     auth = vendor.auth
     if auth.scheme not in SCHEMES:
         raise NotLive(f"this version does not sign requests with {auth.scheme}")
