@@ -32,7 +32,7 @@ class ChatRelayStream:
     """See `dialects.ports.RelayStream`."""
 
     __slots__ = (
-        "_answer", "_begun", "_done", "_envelope", "_held", "_kind", "_pieces", "_size", "_splitter", "_stopped", "_target",
+        "_answer", "_begun", "_done", "_envelope", "_held", "_kind", "_pieces", "_size", "_splitter", "_spoken", "_stopped", "_target",
         "_template", "_tries", "_whole", "outcome",
     )  # fmt: skip
 
@@ -49,7 +49,7 @@ class ChatRelayStream:
         self._held: list[bytes] = []
         self._splitter: Splitter | None = None
         self._whole: list[bytes] | None = None
-        self._begun = self._stopped = self._done = False
+        self._begun = self._stopped = self._done = self._spoken = False
 
     def feed(self, data: bytes) -> bytes:
         if self._pieces:
@@ -207,7 +207,10 @@ class ChatRelayStream:
         if not ours:
             return b""
         if framed and answer.spoke and answer.stateless and self._tries:
-            self._learn(framed)
+            # The first chunk with content often names the role as well, and no other is like it.
+            if self._spoken:
+                self._learn(framed)
+            self._spoken = True
         return self._hand_out(_framed(ours), content=answer.spoke)
 
     def _learn(self, framed: bytes) -> None:
