@@ -32,8 +32,8 @@ class ChatRelayStream:
     """See `dialects.ports.RelayStream`."""
 
     __slots__ = (
-        "_answer", "_begun", "_done", "_envelope", "_held", "_kind", "_pieces", "_size", "_splitter", "_spoken", "_stopped", "_target",
-        "_template", "_tries", "_whole", "outcome",
+        "_answer", "_begun", "_done", "_envelope", "_held", "_kind", "_pieces", "_size", "_splitter", "_spoken", "_stopped",
+        "_target", "_template", "_tries", "_whole", "outcome",
     )  # fmt: skip
 
     def __init__(self, envelope: Envelope, target: Target, kind: type[Answer] = QuickAnswer) -> None:
