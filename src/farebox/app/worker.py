@@ -50,6 +50,8 @@ def config_of(settings: Settings, environ: Mapping[str, str], *, name: str, port
         client_limits=ClientLimits(body_bytes=gateway.answer_bytes),
         timeouts=timeouts_of(gateway),
         attempts_max=gateway.attempts,
+        token_idle_s=gateway.token_idle_s / gateway.time_scale,
+        spool_strict=gateway.strict_sync,
         drain_s=gateway.drain_s / gateway.time_scale,
         answer_bytes_max=gateway.answer_bytes,
     )

@@ -48,6 +48,9 @@ class GatewaySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
     send_s: Annotated[Seconds, Meta(description="Longest time to send a request to a vendor.")] = 30.0
     first_byte_s: Annotated[Seconds, Meta(description="Longest wait for the first byte of a vendor's answer.")] = 120.0
     idle_s: Annotated[Seconds, Meta(description="Longest silence in the middle of a vendor's answer.")] = 30.0
+    token_idle_s: Annotated[
+        Seconds, Meta(description="Longest time a stream may bring signs of life but no content.")
+    ] = 120.0
     total_s: Annotated[Seconds, Meta(description="Longest time a vendor's whole answer may take.")] = 1800.0
     attempts: Annotated[int, Meta(ge=1, le=10, description="Attempts per generation, the first included.")] = 3
     drain_s: Annotated[Seconds, Meta(description="How long streams may run on after a stop was asked for.")] = 300.0
@@ -60,6 +63,13 @@ class GatewaySettings(Section, frozen=True, kw_only=True, forbid_unknown_fields=
     spool_dir: Annotated[
         Path | None, Meta(description="Folder of the workers' spools; default: `spool` in the home.")
     ] = None
+    strict_sync: Annotated[
+        bool,
+        Meta(
+            description="Wait for the disk before the client hears the end of an answer. Without it a power cut may lose the "
+            "last 50 ms of records; a killed process loses none either way."
+        ),
+    ] = False
     proxy: Annotated[
         str | None,
         Meta(description="HTTP proxy for every call to a vendor; proxies named in the environment are ignored."),
