@@ -116,6 +116,47 @@ def draw(lots: list[Lot], seed: int) -> None:
     lots.sort(key=_ticket)
 
 
+def shares(
+    rows: Sequence[Row], standings: Callable[[str], Standing], prompt_tokens: int, output_tokens: int, seed: int
+) -> tuple[Candidate, ...] | None:
+    """What `weigh` and `draw` come to when every endpoint stands well, without a lot for each; None when one does not.
+
+    Most plans are these; a property test holds the two ways together.
+    """
+    costs: list[int] = []
+    weights: list[float] = []
+    durations: list[float | None] = []
+    for row in rows:
+        standing = standings(row.endpoint_id)
+        if standing.open or standing.cooling or standing.trial:
+            return None
+        costs.append(row.input_price * prompt_tokens + row.output_price * output_tokens + row.request_price + GRAIN)
+        weights.append(standing.success**4 if standing.success < 1.0 else 1.0)
+        durations.append(duration_ms(standing, output_tokens))
+    cheapest = min(costs)
+    known = sorted([each for each in durations if each is not None])
+    paced = bool(known) and known[-1] > 0
+    median, quickest = (known[len(known) // 2], known[0] + 1.0) if paced else (0.0, 0.0)
+    for at, cost in enumerate(costs):
+        part = cheapest / cost
+        weight = part * part * weights[at]
+        if paced:
+            duration = durations[at]
+            weight *= quickest / ((median if duration is None else duration) + 1.0)
+        weights[at] = weight
+    total = sum(weights)
+    floor, scale = EXPLORATION / len(rows), (1.0 - EXPLORATION) / total if total else 0.0
+    tickets = []
+    for at, row in enumerate(rows):
+        mixed = (seed ^ row.salt) & _MASK
+        mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & _MASK
+        mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & _MASK
+        chance = (((mixed ^ (mixed >> 31)) >> 11) + 1) * _UNIT
+        tickets.append((-log(chance) / (floor + weights[at] * scale), at))
+    tickets.sort()
+    return tuple([rows[at].candidate for _, at in tickets])
+
+
 def _ticket(lot: Lot) -> float:
     return lot.ticket
 

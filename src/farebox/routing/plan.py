@@ -58,13 +58,20 @@ class Planner:
             candidates += _panic(last, alone=not ready)
         if not wish.preferences.allow_fallbacks and not wish.preferences.order:
             candidates, exclusions = _primary(candidates, exclusions)
-        return Plan(
-            candidates=candidates,
-            exclusions=exclusions,
-            models=shortlist.models,
-            strategy=shortlist.strategy,
-            unknown_models=shortlist.unknown,
-            suggestions=shortlist.suggestions,
+        return _plan(shortlist, candidates, exclusions)
+
+    def _plain(self, wish: Wish, shortlist: Shortlist, legs: tuple[Leg, ...]) -> bool:
+        """Whether shares alone decide: one model, no bands, no sort, no bounds."""
+        preferences = wish.preferences
+        return (
+            len(legs) == 1
+            and len(legs[0].rows) > 0
+            and not legs[0].sort
+            and not shortlist.banded
+            and preferences.allow_fallbacks
+            and preferences.preferred_min_throughput is None
+            and preferences.preferred_max_latency is None
+            and self._policy == "shares"
         )
 
     def _shortlist(self, wish: Wish, at_s: int) -> Shortlist:
@@ -120,6 +127,17 @@ class Planner:
         if preferences.preferred_min_throughput is None and preferences.preferred_max_latency is None:
             return tuple([_candidate(lot) for lot in ordered])
         return _bounded(wish, ordered)
+
+
+def _plan(shortlist: Shortlist, candidates: tuple[Candidate, ...], exclusions: tuple[Exclusion, ...]) -> Plan:
+    return Plan(
+        candidates=candidates,
+        exclusions=exclusions,
+        models=shortlist.models,
+        strategy=shortlist.strategy,
+        unknown_models=shortlist.unknown,
+        suggestions=shortlist.suggestions,
+    )
 
 
 def _expected_output(max_tokens: int) -> int:
