@@ -251,6 +251,7 @@ MATRIX: dict[str, tuple[Cell | None, Cell]] = {
 }
 
 
+METERED = ("f25-fin", "f25-rst", "f25-end", "f38-missing", "f38-null", "f38-empty")
 STRAY = ("f35-idle", "f35-answer", "f43-later")
 SECOND = ("f34-close", "f34-reset", "f34-idle", *STRAY)
 KINDS = [(kind, mode) for kind in ("alone", "pair") for mode in ("whole", "stream")]
@@ -340,6 +341,11 @@ def test_with_one_endpoint(matrix_house: House, cell: tuple[str, bool, Cell]) ->
         assert record.total_nano == 0
         assert record.error == expected.code
         assert len(record.attempts) == 1
+    if variant in METERED and expected.status == 200:
+        told = answer.json()["usage"] if not stream else answer.events()[-1]["usage"]
+        assert record.usage_source == "metered"
+        assert told["completion_tokens"] == sum(n for unit, n in record.usage.items() if unit.startswith("output"))
+        assert told["completion_tokens"] > 0
     leaked = (b"Traceback", b"127.0.0.1", b"<html", b"set-cookie")
     assert not [word for word in leaked if word in answer.body.lower()]
     assert "set-cookie" not in answer.headers

@@ -57,6 +57,9 @@ class Bookkeeper:
             return FREE
         generation.settled = True
         usage, flags = self._usage(generation, error, cancelled)
+        if generation.outcome is not None and usage.leaves:
+            # The client is told what was charged, whoever counted it.
+            generation.outcome.usage = usage
         charge = self._rate(generation, usage, flags) if error is None else FREE
         record = self._record(generation, now, Sums(usage, charge, flags), error=error, cancelled=cancelled)
         self.spool.append(SETTLEMENT, _encode(record))

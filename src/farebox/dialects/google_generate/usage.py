@@ -100,10 +100,14 @@ def _flag(flags: list[str] | None) -> None:
         flags.append("usage_clamped")
 
 
+# Totals that only this protocol spells so; others end in `TokenCount` too (Converse: `cacheReadInputTokenCount`).
+_OWN = (b'"promptTokenCount"', b'"candidatesTokenCount"', b'"totalTokenCount"')
+
+
 def write_usage(usage: Usage, charge: Charge, *, byok: bool) -> bytes:
     """The object for an answer: as received if Google made it, else computed of the leaves; the cost is added."""
     raw = bytes(usage.raw) if usage.raw is not None else b""
-    told = raw if b'TokenCount"' in raw and raw.startswith(b"{") else _encode(_told(usage))
+    told = raw if raw.startswith(b"{") and any(name in raw for name in _OWN) else _encode(_told(usage))
     mine = b'"cost":%b,"isByok":%b}' % (usd_text(charge.total_nano).encode(), b"true" if byok else b"false")
     return told[:-1] + (b"," if len(told) > 2 else b"") + mine
 
