@@ -18,7 +18,6 @@ _ADDING = frozenset(
         "cachedContent",
         "cached_content",
         "container",
-        "conversation",
         "mcp_servers",
         "plugins",
         "search_parameters",
