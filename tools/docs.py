@@ -4,21 +4,25 @@ python -m tools.docs [--check]      writes the pages, or fails if they differ fr
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from unittest.mock import MagicMock
 
 from farebox.api import house, keys, listings
 from farebox.api.pages import PREFIXES
 from farebox.cli.main import COMMANDS, GROUPS, overview
+from farebox.dialects.registry import CLIENTS, RELAYS, SERVERS
 from farebox.gateway.routes import PATHS_WITH_MODELS, Routes
 from farebox.ir.errors import AttemptError, FareboxError, leaves
 from farebox.settings.schema import fields
 from farebox.vendors.registry import load_builtin
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+WIRE = Path(__file__).parents[1] / "tests" / "wire"
 NOTICE = "<!-- Written by `python -m tools.docs` from the code. Change the code, not this page. -->\n\n"
 HELP_WIDTH = 100
 
@@ -85,6 +89,57 @@ def http() -> str:
     return out
 
 
+def protocols() -> str:
+    out = "# Protocols\n\n" + NOTICE
+    out += (
+        "How an answer passes from a vendor's protocol (columns) to a client's (rows): *relayed* as the bytes it is, with our "
+        "envelope, or *crossed* through the canonical form. Embeddings are relayed only.\n\n"
+    )
+    out += head("client ↓ vendor →", *(f"`{name}`" for name in CLIENTS))
+    for server in SERVERS:
+        out += row(f"`{server}`", *(_passage(server, client) for client in CLIENTS))
+    out += (
+        "\n## How it was checked\n\nRecorded exchanges with the real services (`tests/wire`, sources and licences there) that the laws "
+        "are held against: round trip of the request, the answer cut anywhere, streamed equal to whole, blocks in order, usage "
+        "equal to the recorded usage, relay equal to codec, and every seal byte for byte.\n\n"
+    )
+    return out + _recorded()
+
+
+def _passage(server: str, client: str) -> str:
+    if "openai_embeddings" in (server, client):
+        return "relayed" if server == client else ""
+    return "relayed" if server == client and server in RELAYS else "crossed"
+
+
+TAGS = {
+    "streams": ("stream",),
+    "tool calls": ("tool-call",),
+    "parallel": ("parallel-tools",),
+    "reasoning": ("reasoning",),
+    "seals": ("reasoning-signature", "signature"),
+    "cache": ("cache",),
+    "images": ("image",),
+    "PDF": ("pdf",),
+    "schema": ("json-schema",),
+    "errors": ("error",),
+}
+
+
+def _recorded() -> str:
+    counts: dict[str, Counter[str]] = {}
+    for path in sorted(WIRE.rglob("*.json")):
+        exchange = json.loads(path.read_text(encoding="utf-8"))
+        count = counts.setdefault(exchange["api"], Counter())
+        count["exchanges"] += 1
+        for name, tags in TAGS.items():
+            count[name] += any(tag in exchange["tags"] for tag in tags)
+    out = head("API", "exchanges", *TAGS)
+    for api, count in sorted(counts.items()):
+        out += row(f"`{api}`", count["exchanges"], *(count[name] or "" for name in TAGS))
+    return out
+
+
 def vendors() -> str:
     out = "# Vendors\n\n" + NOTICE
     out += (
@@ -119,6 +174,7 @@ PAGES = {
     "settings.md": settings,
     "errors.md": errors,
     "http.md": http,
+    "protocols.md": protocols,
     "vendors.md": vendors,
     "command-line.md": command_line,
 }
