@@ -100,7 +100,7 @@ def protocols() -> str:
         out += row(f"`{server}`", *(_passage(server, client) for client in CLIENTS))
     out += (
         "\n## How it was checked\n\nRecorded exchanges with the real services (`tests/wire`, sources and licences there) that the "
-        "laws are held against: round trip of the request, answers cut anywhere, streamed equal to whole, blocks in order, "
+        "laws are held against: round trip of the request, answers cut anywhere, streams equal to wholes, blocks in order, "
         "usage equal to the recorded usage, relay equal to codec, and every seal byte for byte.\n\n"
     )
     return out + _recorded()

@@ -21,7 +21,6 @@ _ADDING = frozenset(
         "mcp_servers",
         "plugins",
         "search_parameters",
-        "venice_parameters",
         "web_search_options",
     )
 )
