@@ -99,8 +99,8 @@ def protocols() -> str:
     for server in SERVERS:
         out += row(f"`{server}`", *(_passage(server, client) for client in CLIENTS))
     out += (
-        "\n## How it was checked\n\nRecorded exchanges with the real services (`tests/wire`, sources and licences there) that the "
-        "laws are held against: round trip of the request, answers cut anywhere, streams equal to wholes, blocks in order, "
+        "\n## How it was checked\n\nRecorded exchanges with the real services (`tests/wire`, sources and licences there) that "
+        "the laws are held against: round trip of the request, answers cut anywhere, streams equal to wholes, blocks in order, "
         "usage equal to the recorded usage, relay equal to codec, and every seal byte for byte.\n\n"
     )
     return out + _recorded()
