@@ -1,5 +1,6 @@
 """Control: what gateways ask, and what the API and the site read. Refuses HTTP: routes are elsewhere."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,6 +47,12 @@ class State(Struct, frozen=True, kw_only=True):
 class _Cached:
     at_s: float = float("-inf")
     totals: dict[str, ModelTotal] = field(default_factory=dict)
+
+
+# How long a generation that the caller just made is waited for, and how old its id may be for that.
+DELIVERY_LOOKS = 20
+DELIVERY_LOOK_S = 0.05
+DELIVERY_S_MAX = 5.0
 
 
 class Control:
@@ -156,7 +163,18 @@ class Control:
         return cached.totals
 
     async def generation(self, organisation: str, generation_id: str) -> GenerationRecord | None:
-        return await self._store.read(insight_queries.get_generation, organisation, generation_id)
+        """The record of a generation. Workers deliver a few times a second: one that was made just now is waited for."""
+        for _ in range(DELIVERY_LOOKS):
+            found = await self._store.read(insight_queries.get_generation, organisation, generation_id)
+            if found is not None or not self._made_just_now(generation_id):
+                return found
+            await asyncio.sleep(DELIVERY_LOOK_S)
+        return None
+
+    def _made_just_now(self, generation_id: str) -> bool:
+        """Whether an id says that it is some seconds old; ids begin with their second."""
+        second = generation_id.removeprefix("gen-").partition("-")[0]
+        return second.isdecimal() and len(second) < 12 and abs(self._clock() - int(second)) < DELIVERY_S_MAX
 
     def metrics(self) -> str:
         self._totals.forget_silent(self._clock())

@@ -166,6 +166,19 @@ def test_a_generation_is_told_to_its_organisation_alone(house: Asked) -> None:
         assert house.ask("GET", f"/v1/generation{query}", house.owner).status == 400
 
 
+def test_a_generation_that_is_still_on_its_way_is_waited_for(house: Asked) -> None:
+    fresh, old = f"gen-{int(NOW_S)}-aa", f"gen-{int(NOW_S) - 60}-bb"
+
+    async def told_late() -> tuple[bool, bool]:
+        control = house.control
+        asked = asyncio.ensure_future(control.generation("owner", fresh))
+        await asyncio.sleep(0)
+        await control.deliver([record(fresh)], PULSE)
+        return await asked is not None, await control.generation("owner", old) is None
+
+    assert asyncio.run(told_late()) == (True, True)
+
+
 # Catalogue.
 
 
