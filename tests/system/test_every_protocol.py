@@ -1,9 +1,12 @@
 """Every client protocol in front of a chat vendor, streamed and whole: words arrive, usage is told, the record is kept."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
 
+from farebox.catalogue.snapshot import with_server
+from farebox.catalogue.types import Server, ServerModel
 from farebox.sims.testing import running
 from system.house import House, house, offer
 
@@ -104,3 +107,23 @@ def test_counting_is_free_and_leaves_no_record(served: House) -> None:
     counted = served.post(f"/v1beta/models/{MODEL}:countTokens", CONTENTS)
     assert counted.json()["totalTokens"] > 3
     assert served.post("/v1/messages/count_tokens", {**CHAT, "model": "no/such"}).status == 404
+
+
+@pytest.mark.parametrize("fault", ["k112-key", "k112-500"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_vendor_that_shows_our_key_shows_it_to_nobody(
+    tmp_path_factory: pytest.TempPathFactory, fault: str, *, stream: bool
+) -> None:
+    key = "vendor-9f8e7d6c5b4a39281706"
+    with running(time_scale=20.0) as upstream:
+        server = Server(slug="leaky", name="Leaky", base_url=upstream.path(fault), secret="LEAKY_API_KEY")
+        snapshot = with_server(offer(), server, [ServerModel(id="m", slug="test/m")])
+        with house(snapshot, tmp_path_factory.mktemp("spool"), environ={"LEAKY_API_KEY": key}) as opened:
+            answer = opened.chat("test/m", stream=stream)
+            record = opened.record(answer.headers["x-generation-id"])
+        sent = upstream.requests()[-1]["headers"]
+    assert key in str(sent)
+    told = answer.body.decode() + str(answer.headers) + repr(record)
+    coded = base64.b64encode(key.encode()).decode()
+    assert answer.status in (502, 503)
+    assert not [word for word in (key, key[:10], key[-10:], coded[:12]) if word in told]

@@ -125,13 +125,18 @@ class Runner:
                 await self._attempt(generation, world, candidate, serve)
                 return
             except AttemptError as error:
+                world.prepared(candidate.endpoint).conceal(error)
                 generation.failure = error
                 self._health.failed(candidate.endpoint.id, error, committed=generation.committed)
                 generation.note(error.code, self._clock(), error=error)
                 following = candidates[position + 1] if position + 1 < len(candidates) else None
                 verdict = may_retry(error, self._situation(generation, made, len(candidates) - position - 1, following))
                 if not verdict.allows:
-                    raise final_error(generation) from error
+                    raise final_error(generation) from None
+            except FareboxError:
+                # The request cannot be said to this endpoint at all: no verdict about its health.
+                self._health.abandoned(candidate.endpoint.id)
+                raise
             finally:
                 self._budget.end(organisation, vendor, retry=retry)
             retry = True
@@ -168,7 +173,7 @@ class Runner:
         generation.outcome = None
         generation.first_token_at = 0.0
         generation.sheet = current_sheet(endpoint.sheets, generation.created_s)
-        generation.warnings = list(candidate.warnings)
+        generation.warnings = [*generation.odd, *candidate.warnings]
         body = self._encoded(generation, prepared)
         head = prepared.head(body, stream=generation.opened.stream, at_s=generation.created_s)
         generation.sent_at = generation.progress_at = self._clock()

@@ -99,8 +99,7 @@ class Gateway:
             raise Unavailable(retry_after_s=1.0)
         generation = Generation(generation_id, route, request, reply, caller)
         generation.opened = opened
-        generation.plan, warnings = self._plan(world, route.kind, caller, opened, at_s=generation.created_s)
-        generation.warnings += warnings
+        generation.plan, generation.odd = self._plan(world, route.kind, caller, opened, at_s=generation.created_s)
         await self._runner.run(generation, world)
 
     async def _count(self, route: CountRoute, request_id: str, request: Request, reply: Reply) -> None:

@@ -21,7 +21,8 @@ CANCELLED = "cancelled"
 
 class Generation:
     """Times are the event loop's, in seconds; `created_ms` is wall clock. `committed` is the point of no return:
-    the first content byte went to the client, so no other endpoint can take over.
+    the first content byte went to the client, so no other endpoint can take over. `odd` are warnings about the caller's
+    preferences; `warnings` are these and the attempt's own.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Generation:
         "first_token_at",
         "id",
         "next_comment_at",
+        "odd",
         "opened",
         "outcome",
         "passage",
@@ -65,6 +67,7 @@ class Generation:
         self.passage: RelayStream | CrossedStream | None = None
         self.sheet: PriceSheet | None = None
         self.attempts: list[Attempt] = []
+        self.odd: list[tuple[str, str, str]] = []
         self.warnings: list[tuple[str, str, str]] = []
         self.committed = False
         self.settled = False

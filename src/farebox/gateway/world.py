@@ -11,6 +11,7 @@ from farebox.catalogue.types import Endpoint, Snapshot
 from farebox.dialects.ports import ClientHalf, Relay, Target
 from farebox.dialects.registry import CLIENTS, RELAYS
 from farebox.http.origin import Origin
+from farebox.ir.errors import AttemptError
 from farebox.routing.plan import Planner
 from farebox.vendors.connect import Connection, connect
 from farebox.vendors.google_token import GoogleTokens
@@ -39,6 +40,11 @@ class Prepared:
         if self._connection.changing:
             return self.head_for(self.client.path(self.target, stream=stream), body, at_s=at_s)
         return self._head_stream if stream else self._head_whole
+
+    def conceal(self, error: AttemptError) -> None:
+        """Take our credential out of what the vendor said."""
+        hide = self._connection.leaks.hide
+        error.message, error.detail = hide(error.message), hide(error.detail)
 
     def head_for(self, path: str, body: bytes, *, at_s: int) -> bytes:
         """The request head for another path of the same vendor."""

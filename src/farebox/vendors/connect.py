@@ -12,6 +12,7 @@ from farebox.dialects.ports import Target
 from farebox.http.origin import Origin
 from farebox.ir.errors import CredentialRejected
 from farebox.vendors.google_token import GoogleTokens
+from farebox.vendors.leaks import Leaks
 from farebox.vendors.secrets import BadSecret, Secret, from_environ
 from farebox.vendors.sigv4 import AwsSigner
 from farebox.vendors.types import Auth, Vendor
@@ -52,7 +53,18 @@ class Connection:
     any, must be kept fresh by whoever does the IO.
     """
 
-    __slots__ = ("_base_path", "_common", "_heads", "_targets", "location", "origin", "signer", "tokens", "vendor")
+    __slots__ = (
+        "_base_path",
+        "_common",
+        "_heads",
+        "_targets",
+        "leaks",
+        "location",
+        "origin",
+        "signer",
+        "tokens",
+        "vendor",
+    )
 
     def __init__(
         self,
@@ -67,6 +79,7 @@ class Connection:
         self.tokens = tokens
         self.vendor = vendor
         self.location = ""
+        self.leaks = Leaks(secret)
         self.origin, self._base_path = origin_of(base_url)
         self._common = _common_lines(vendor, self.origin, secret)
         self._heads: dict[tuple[str, str], bytes] = {}
