@@ -32,7 +32,10 @@ _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _NEVER_ESCAPED = re.compile(rb"[A-Za-z0-9._~/\\%;\x00-\x1f\x7f-]")
 # A model's name as the one argument of an address: client libraries escape its slash. Written out, it means one thing only.
-_MODEL_NAME = re.compile(rb"(/(?:api/)?v1/models/[A-Za-z0-9._~-]+)%2[Ff]([^/?]+)")
+_MODEL_NAME = re.compile(
+    rb"(/(?:(?:(?:api|openai|anthropic|genai)/)?v1(?:beta)?/models|(?:bedrock/)?model)/[A-Za-z0-9._~-]+)"
+    rb"%2[Ff]([^/?]+(?:/converse(?:-stream)?)?)"
+)
 _ESCAPES = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
