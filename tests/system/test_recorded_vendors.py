@@ -1,5 +1,6 @@
 """What real vendors said reaches a client of every protocol alike: text, tool calls, thoughts, finish, usage; and failures."""
 
+import json
 import random
 from collections.abc import Iterator
 
@@ -87,6 +88,13 @@ DIALECT_OF = {
 }
 ALL = [(dialect, name) for dialect, names in RECORDED.items() for name in names]
 PRICES = {"input_fresh": 1_000_000, "output_text": 2_000_000, "search": 1_000_000_000}
+# Whole answers with a sealed thought: what the vendor must be sent back, as it gave it.
+SEALED = {
+    "anthropic/anthropic.messages-claude-opus-5-thinking-gensyncmultimodal-image-png-url": "signature",
+    "bedrock/bedrock.converse-bedrock-model-thinking-part-anthropic": "signature",
+    "openai/openai.responses-chat-with-params-openai-gpt-5-nano-supports-response-format-param": "encrypted_content",
+    "google/google.generateContent-thinkingbudget-gemini-3-5-flash-lite-thinking": "thoughtSignature",
+}
 FINISHES = {FinishReason.STOP: "stop", FinishReason.LENGTH: "length", FinishReason.TOOL_CALLS: "tool_calls"}
 
 
@@ -96,7 +104,7 @@ def _model(name: str, protocol: str, *, stream: bool) -> str:
 
 @pytest.fixture(scope="module")
 def vendor() -> Iterator[Replayer]:
-    names = [name for _, name in ALL] + list(REFUSED)
+    names = [name for _, name in ALL] + list(REFUSED) + list(SEALED)
     with replaying(*map(recording, names), seed=random.randrange(2**32)) as running:
         yield running
 
@@ -105,6 +113,7 @@ def vendor() -> Iterator[Replayer]:
 def served(vendor: Replayer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     snapshot = EMPTY
     modes = [(name, recording(name).streamed) for _, name in ALL]
+    modes += [(name, False) for name in SEALED]
     modes += [(name, stream) for name in REFUSED for stream in (False, True)]
     for name, stream in modes:
         for protocol in PROTOCOLS:
@@ -180,3 +189,45 @@ def test_a_refusal_is_an_error_in_every_protocol(
     assert record.usage == {}
     assert record.error
     assert record.attempts[-1].status == recording(name).status
+
+
+def _second_turn(protocol: str, body: dict, answer: dict) -> dict:
+    """The request of the next turn: what was asked, what was answered as it came, and a word more."""
+    match protocol:
+        case "chat":
+            more = [answer["choices"][0]["message"], {"role": "user", "content": "Go on."}]
+            return body | {"messages": body["messages"] + more}
+        case "messages":
+            more = [{"role": "assistant", "content": answer["content"]}, {"role": "user", "content": "Go on."}]
+            return body | {"messages": body["messages"] + more}
+        case "responses":
+            said = [{"role": "user", "content": body["input"]}]
+            return body | {"input": [*said, *answer["output"], {"role": "user", "content": "Go on."}]}
+    more = [answer["candidates"][0]["content"], {"role": "user", "parts": [{"text": "Go on."}]}]
+    return body | {"contents": body["contents"] + more}
+
+
+def _sealed(value: object, name: str) -> list[str]:
+    """Every text of that name, wherever it stands."""
+    if isinstance(value, dict):
+        here = [value[name]] if isinstance(value.get(name), str) else []
+        return here + [seal for inner in value.values() for seal in _sealed(inner, name)]
+    return [seal for inner in value for seal in _sealed(inner, name)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize(("name", "member"), SEALED.items(), ids=[name.partition("/")[0] for name in SEALED])
+def test_a_sealed_thought_goes_back_as_it_came(
+    served: House, vendor: Replayer, name: str, member: str, protocol: str
+) -> None:
+    path, body = PROTOCOLS[protocol].ask(_model(name, protocol, stream=False), False)
+    if protocol == "responses":
+        body["include"] = ["reasoning.encrypted_content"]
+    first = served.post(path, body)
+    assert first.status == 200, first.body
+    second = served.post(path, _second_turn(protocol, body, first.json()))
+    assert second.status == 200, second.body
+    given = _sealed(json.loads(recording(name).body), member)
+    assert given
+    sent = [json.loads(data) for at, data in vendor.received if at.split("/")[1] == recording(name).slug][-1]
+    assert _sealed(sent, member) == given
