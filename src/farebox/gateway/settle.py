@@ -85,18 +85,23 @@ class Bookkeeper:
         if sheet is None:
             return FREE
         caller_toll = generation.caller.toll_bps
-        try:
-            return rate(
-                sheet,
-                usage,
-                at_s=generation.created_s,
-                service_tier=generation.opened.service_tier,
-                toll_bps=self.toll_bps if caller_toll is None else caller_toll,
-            )
-        except Unpriced as unpriced:
-            # Routing admits priced endpoints only; a unit that appears unannounced is ours to pay, and is flagged.
-            flags.append(f"unpriced:{unpriced}")
-            return FREE
+        toll_bps = self.toll_bps if caller_toll is None else caller_toll
+        while True:
+            try:
+                return rate(
+                    sheet,
+                    usage,
+                    at_s=generation.created_s,
+                    service_tier=generation.opened.service_tier,
+                    toll_bps=toll_bps,
+                )
+            except Unpriced as unpriced:
+                # Routing admits priced endpoints only; a unit that appears unannounced is ours to pay, the rest is charged.
+                flags.append(f"unpriced:{unpriced}")
+                left = {unit: count for unit, count in usage.leaves.items() if unit != unpriced.unit}
+                if not left or len(left) == len(usage.leaves):
+                    return FREE
+                usage = Usage(left)
 
     def _record(
         self,
