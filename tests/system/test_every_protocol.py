@@ -96,6 +96,8 @@ def test_errors_leave_in_the_shape_of_their_protocol(served: House) -> None:
     assert unknown["error"]["type"] == "not_found_error"
     unknown = served.post("/v1beta/models/no/such:generateContent", CONTENTS).json()
     assert unknown["error"]["status"] == "NOT_FOUND"
+    unknown = served.post("/bedrock/model/no/such/converse", TURNS)
+    assert (unknown.status, unknown.headers["x-amzn-errortype"]) == (404, "ResourceNotFoundException")
     unknown = served.post("/v1/responses", {"model": "no/such", "input": "x"}).json()
     assert unknown["error"]["code"]
 

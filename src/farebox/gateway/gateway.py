@@ -11,7 +11,6 @@ from collections.abc import Callable
 import structlog
 
 from farebox.accounts.types import Caller
-from farebox.dialects.bedrock_converse.halves import ERROR_HEADER, ConverseServer
 from farebox.dialects.ports import Opened
 from farebox.gateway import counting
 from farebox.gateway.attempts import Runner
@@ -162,11 +161,10 @@ class Gateway:
         if reply.started or route is None:
             reply.fail(error)
             return
-        server = route.server
         head = error_head(generation_id, error)
-        if isinstance(server, ConverseServer):
-            head += b"%b: %b\r\n" % (ERROR_HEADER, server.error_type(error).encode("ascii"))
-        reply.send(error.status, head, server.error(error, generation_id))
+        if isinstance(route, Route) and route.error_head is not None:
+            head += route.error_head(error)
+        reply.send(error.status, head, route.server.error(error, generation_id))
 
 
 def _preflight(request: Request, reply: Reply) -> bool:

@@ -4,24 +4,28 @@ Refuses to know what a dialect means.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from farebox.dialects.bedrock_converse.halves import ERROR_HEADER, ConverseServer
 from farebox.dialects.bedrock_converse.halves import STREAM_TYPE as AWS_EVENTS
 from farebox.dialects.google_generate.halves import GenerateServer
 from farebox.dialects.ports import Opened, ServerHalf
 from farebox.dialects.registry import SERVERS
-from farebox.ir.errors import InvariantBroken
+from farebox.ir.errors import FareboxError, InvariantBroken
 
 SSE = b"text/event-stream; charset=utf-8"
 JSON = b"application/json"
 
 
 class Route(Struct, frozen=True):
-    """An inference path: the dialect spoken there, the kind of model it wants, and what its streams are sent as."""
+    """An inference path: the dialect spoken there, the kind of model it wants, and what its streams are sent as.
+
+    `error_head` gives the header lines by which a protocol tells the kind of an error, where it has some.
+    """
 
     server: ServerHalf
     operation: str
@@ -29,6 +33,7 @@ class Route(Struct, frozen=True):
     stream_type: bytes = SSE
     model: str = ""
     stream: bool = False
+    error_head: Callable[[FareboxError], bytes] | None = None
 
     def open(self, body: bytes) -> Opened:
         """The request read as far as admission needs, with what its path says."""
@@ -95,14 +100,24 @@ class Routes:
             return self._generate(match["model"], query, stream=match["verb"] == "streamGenerateContent")
         if match := _CONVERSE.fullmatch(path):
             stream = match["verb"] == "converse-stream"
-            server = SERVERS["bedrock_converse"]
-            return Route(server, "converse", stream_type=AWS_EVENTS, model=match["model"], stream=stream)
+            return Route(
+                SERVERS["bedrock_converse"],
+                "converse",
+                stream_type=AWS_EVENTS,
+                model=match["model"],
+                stream=stream,
+                error_head=_converse_error,
+            )
         return None
 
     def _generate(self, model: str, query: bytes, *, stream: bool) -> Route:
         if stream and b"alt=sse" not in query.split(b"&"):
             return Route(self._array, "generate_content", stream_type=JSON, model=model, stream=True)
         return Route(SERVERS["google_generate"], "generate_content", model=model, stream=stream)
+
+
+def _converse_error(error: FareboxError) -> bytes:
+    return b"%b: %b\r\n" % (ERROR_HEADER, ConverseServer().error_type(error).encode("ascii"))
 
 
 def _belongs(prefix: str, dialect: str) -> bool:
